@@ -1,0 +1,39 @@
+using Relay.Dns;
+using Relay.Flow;
+using Relay.Flow.Accept;
+using Relay.Flow.Policy;
+using Relay.Flow.Route;
+using Relay.Spool;
+using Relay.Tls;
+
+namespace Relay;
+
+/// <summary>
+/// All that the engine needs to know, validated before it gets here: the engine trusts it. Immutable; a reload is a new instance.
+/// Paths are absolute. One record per stage, each beside the code it steers.
+/// </summary>
+public sealed record EngineOptions
+{
+    /// <summary>The name in the greeting, EHLO, Received fields and reports (RFC 5321 §2.3.5): a full domain name that resolves to this host.</summary>
+    public required string Hostname { get; init; }
+
+    public required SpoolOptions Spool { get; init; }
+
+    public IReadOnlyList<ListenerOptions> Listeners { get; init; } = [];
+
+    /// <summary>Null: a self-signed certificate is made at start for listeners that speak TLS.</summary>
+    public CertificateOptions? Tls { get; init; }
+
+    public AccessOptions Access { get; init; } = new();
+
+    public LimitOptions Limits { get; init; } = new();
+
+    public DnsOptions Dns { get; init; } = new();
+
+    public DeliveryOptions Delivery { get; init; } = new();
+
+    public IReadOnlyList<RouteOptions> Routes { get; init; } = [];
+
+    /// <summary>The delivery log, one JSON object a line; null writes none.</summary>
+    public string? DeliveryLogPath { get; init; }
+}
