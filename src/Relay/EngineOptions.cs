@@ -2,7 +2,6 @@ using Relay.Dns;
 using Relay.Flow;
 using Relay.Flow.Accept;
 using Relay.Flow.Policy;
-using Relay.Flow.Route;
 using Relay.Spool;
 using Relay.Tls;
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 
 namespace Relay.Protocol.Smtp;
 
@@ -15,6 +16,11 @@ public sealed class EnvelopeBuilder
     public EnvelopeBuilder() => Reset();
 
     public int RecipientCount { get; private set; }
+
+    /// <summary>The address that was accepted first; empty before there is one. Valid until the next change.</summary>
+    public ReadOnlySpan<byte> FirstRecipient => RecipientCount == 0
+        ? []
+        : _buffer.AsSpan(_countAt + 6, BinaryPrimitives.ReadUInt16LittleEndian(_buffer.AsSpan(_countAt + 4)));
 
     /// <summary>Forgets everything: the state of a new session.</summary>
     public void Reset()
@@ -96,7 +102,7 @@ public sealed class EnvelopeBuilder
     private static bool SameMailbox(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
     {
         int split = a.LastIndexOf((byte)'@') + 1;
-        return a[..split].SequenceEqual(b[..split]) && System.Text.Ascii.EqualsIgnoreCase(a[split..], b[split..]);
+        return a[..split].SequenceEqual(b[..split]) && Ascii.EqualsIgnoreCase(a[split..], b[split..]);
     }
 
     private void Ensure(int length)

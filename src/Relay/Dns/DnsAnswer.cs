@@ -1,0 +1,7 @@
+namespace Relay.Dns;
+
+/// <summary>
+/// The answer to one question, as a value. <see cref="Records"/> is empty unless <see cref="Status"/> is Found. <see cref="Authentic"/>: the AD bit of a resolver
+/// that is trusted for it. <see cref="Reason"/> says for a log line what went wrong with a temporary failure.
+/// </summary>
+public sealed record DnsAnswer<T>(DnsStatus Status, IReadOnlyList<T> Records, bool Authentic = false, string Reason = "");

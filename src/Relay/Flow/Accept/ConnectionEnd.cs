@@ -1,0 +1,17 @@
+namespace Relay.Flow.Accept;
+
+/// <summary>Why a client's connection ended: the metric's label and the log's word.</summary>
+internal enum ConnectionEnd
+{
+    Quit,
+    ClientClosed,
+    ClientReset,
+    IdleTimeout,
+    WriteTimeout,
+    TooManyConnections,
+    TooManyErrors,
+    ProtocolViolation,
+    TlsFailed,
+    Stopping,
+    Fault,
+}

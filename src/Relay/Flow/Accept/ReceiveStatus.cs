@@ -1,0 +1,18 @@
+namespace Relay.Flow.Accept;
+
+/// <summary>How reading a message ended.</summary>
+internal enum ReceiveStatus
+{
+    Complete,
+
+    /// <summary>Larger than allowed; read to its end and thrown away.</summary>
+    TooBig,
+
+    /// <summary>Far larger than allowed and still going on.</summary>
+    Endless,
+
+    /// <summary>The client went before the end: nothing was received (RFC 5321 §4.1.1.4).</summary>
+    Disconnected,
+
+    TimedOut,
+}

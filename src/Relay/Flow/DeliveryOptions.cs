@@ -1,0 +1,21 @@
+namespace Relay.Flow;
+
+/// <summary>How messages leave.</summary>
+public sealed record DeliveryOptions
+{
+    /// <summary>The port of MX hosts; another one than 25 is for tests.</summary>
+    public int Port { get; init; } = 25;
+
+    public OutboundTls Tls { get; init; } = OutboundTls.Opportunistic;
+
+    /// <summary>The wait after each failed attempt; after the last one it repeats. Jitter is added.</summary>
+    public IReadOnlyList<TimeSpan> Retry { get; init; } =
+        [TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(20), TimeSpan.FromMinutes(40), TimeSpan.FromHours(1), TimeSpan.FromHours(2), TimeSpan.FromHours(4)];
+
+    /// <summary>How long after its arrival a message is given up (RFC 5321 §4.5.4.1: 4 to 5 days).</summary>
+    public TimeSpan Expire { get; init; } = TimeSpan.FromDays(5);
+
+    public IpFamilies Ip { get; init; } = IpFamilies.Both;
+
+    public DeliveryTimeouts Timeouts { get; init; } = new();
+}

@@ -1,0 +1,10 @@
+namespace Relay.Flow;
+
+/// <summary>How a next hop is spoken to.</summary>
+public enum NextHopScheme
+{
+    Smtp,
+
+    /// <summary>SMTP in TLS from the first octet.</summary>
+    Smtps,
+}
