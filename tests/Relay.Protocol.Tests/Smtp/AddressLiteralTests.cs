@@ -1,0 +1,48 @@
+using Relay.Protocol.Smtp;
+
+namespace Relay.Protocol.Tests.Smtp;
+
+public class AddressLiteralTests
+{
+    [Theory]
+    [InlineData("[0.0.0.0]", true)]
+    [InlineData("[255.255.255.255]", true)]
+    [InlineData("[1.2.3.256]", false)]
+    [InlineData("[1.2.3.04]", false)]
+    [InlineData("[1.2.3]", false)]
+    [InlineData("[1.2.3.4.5]", false)]
+    [InlineData("[1.2.3.]", false)]
+    [InlineData("[1.2.3.4 ]", false)]
+    [InlineData("[16909060]", false)]
+    [InlineData("[0x1.2.3.4]", false)]
+    [InlineData("[]", false)]
+    [InlineData("[", false)]
+    [InlineData("]", false)]
+    [InlineData("1.2.3.4", false)]
+    [InlineData("[IPv6:1:2:3:4:5:6:7:8]", true)]
+    [InlineData("[IPv6:1:2:3:4:5:6:7]", false)]
+    [InlineData("[IPv6:1:2:3:4:5:6:7:8:9]", false)]
+    [InlineData("[IPv6:::]", true)]
+    [InlineData("[IPv6:::1]", true)]
+    [InlineData("[IPv6:1::]", true)]
+    [InlineData("[IPv6:1:2:3::4:5:6]", true)]
+    [InlineData("[IPv6:1:2:3:4::5:6:7]", false)]
+    [InlineData("[IPv6:1::2::3]", false)]
+    [InlineData("[IPv6::::1]", false)]
+    [InlineData("[IPv6::1]", false)]
+    [InlineData("[IPv6:1:]", false)]
+    [InlineData("[IPv6:12345::1]", false)]
+    [InlineData("[IPv6:g::1]", false)]
+    [InlineData("[IPv6:1:2:3:4:5:6:192.0.2.1]", true)]
+    [InlineData("[IPv6:1:2:3:4:5:6:7:192.0.2.1]", false)]
+    [InlineData("[IPv6:::ffff:192.0.2.1]", true)]
+    [InlineData("[IPv6:::192.0.2.1]", true)]
+    [InlineData("[IPv6:1:2:3:4::192.0.2.1]", true)]
+    [InlineData("[IPv6:1:2:3:4:5::192.0.2.1]", false)]
+    [InlineData("[IPv6:192.0.2.1::1]", false)]
+    [InlineData("[IPv6:fe80::1%eth0]", false)]
+    [InlineData("[IPv6:]", false)]
+    [InlineData("[IPv6:zz]", false)]
+    [InlineData("[x400:whatever]", false)]
+    public void Only_the_forms_of_RFC_5321_are_literals(string text, bool valid) => Assert.Equal(valid, AddressLiteral.IsValid(Segments.Bytes(text)));
+}
