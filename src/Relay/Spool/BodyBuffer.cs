@@ -1,0 +1,78 @@
+namespace Relay.Spool;
+
+/// <summary>
+/// The part of a body that is in memory, in one piece, growing by powers of two. Counted against the budget of all transactions; over it the buffer still
+/// grows, because the octets
+/// have to go somewhere, but the transaction is to write it out at its next chance. Belongs to a transaction.
+/// </summary>
+internal sealed class BodyBuffer(SpoolContext spool)
+{
+    /// <summary>Once a body streams, it does so in pieces of this.</summary>
+    internal const int Piece = 64 * 1024;
+
+    private byte[] _bytes = [];
+    private int _used;
+
+    internal int Length => _used;
+
+    internal int Capacity => _bytes.Length;
+
+    /// <summary>The budget was used up when this buffer grew.</summary>
+    internal bool OverBudget { get; private set; }
+
+    internal ReadOnlySpan<byte> Written => _bytes.AsSpan(0, _used);
+
+    internal Memory<byte> Free => _bytes.AsMemory(_used);
+
+    internal void Advance(int count) => _used += count;
+
+    /// <summary>Forgets the content, keeps the memory.</summary>
+    internal void Reset() => _used = 0;
+
+    internal void Grow(int need, bool streaming)
+    {
+        byte[] bigger = spool.Buffers.Rent(Math.Max(_used + need, streaming && !OverBudget ? Piece : 0));
+        OverBudget |= !spool.BufferBudget.Take(bigger.Length);
+        Written.CopyTo(bigger);
+        GiveBack();
+        _bytes = bigger;
+    }
+
+    /// <summary>Between pieces a body that streams holds no more than it needs for that; over budget nothing.</summary>
+    internal void Shrink()
+    {
+        if (_bytes.Length > Piece || (OverBudget && _bytes.Length > BufferPool.Smallest))
+        {
+            GiveBack();
+            _bytes = [];
+            _used = 0;
+        }
+    }
+
+    /// <summary>Lets the memory go to somebody who counts it elsewhere.</summary>
+    internal byte[] Detach()
+    {
+        byte[] bytes = _bytes;
+        spool.BufferBudget.Give(bytes.Length);
+        _bytes = [];
+        _used = 0;
+        return bytes;
+    }
+
+    internal void Release()
+    {
+        GiveBack();
+        _bytes = [];
+        _used = 0;
+        OverBudget = false;
+    }
+
+    private void GiveBack()
+    {
+        if (_bytes.Length > 0)
+        {
+            spool.BufferBudget.Give(_bytes.Length);
+            spool.Buffers.Return(_bytes);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+namespace Relay.Spool;
+
+/// <summary>
+/// What waits to be committed: transactions, settlements, and callers who want to know that all is durable. Its methods are for any thread, but for
+/// <see cref="Take"/>, which is the committer's. Transactions wake the committer at once; settlements alone wait up to 50 ms for company.
+/// It also guards what messages remember of their recipients.
+/// </summary>
+internal sealed class CommitQueue(SpoolCondition condition)
+{
+    private const int SettleMilliseconds = 50;
+    private const int RetryMilliseconds = 250;
+
+    private readonly object _gate = new();
+    private readonly SettlementBuffer _settlements = new();
+    private List<SpoolTransaction> _transactions = [];
+    private List<TaskCompletionSource> _flushes = [];
+    private long _settleBy;
+    private bool _idle;
+    private bool _stop;
+    private bool _closed;
+
+    /// <summary>Hands over a transaction; it is finished on the thread pool.</summary>
+    internal void Enqueue(SpoolTransaction transaction)
+    {
+        lock (_gate)
+        {
+            if (!_closed)
+            {
+                _transactions.Add(transaction);
+                Wake();
+                return;
+            }
+        }
+
+        transaction.Finish(SpoolFailure.Failed);
+    }
+
+    /// <summary>Settles recipients and has it recorded. True when the message is gone with them. Once the spool has failed, it is remembered in memory only.</summary>
+    internal bool Settle(SpooledMessage message, ReadOnlySpan<RecipientUpdate> updates)
+    {
+        lock (_gate)
+        {
+            if (message.Unsettled == 0 || updates.IsEmpty)
+            {
+                return false;
+            }
+
+            foreach (RecipientUpdate update in updates)
+            {
+                if (update.State != RecipientState.Pending)
+                {
+                    message.Settle(update.Recipient);
+                }
+            }
+
+            bool gone = message.Unsettled == 0;
+            if (BeginSettlement())
+            {
+                _settlements.AddUpdate(message, updates, gone);
+            }
+
+            return gone;
+        }
+    }
+
+    /// <summary>Records that a message is gone, whatever of it was left. False when it was gone before.</summary>
+    internal bool Remove(SpooledMessage message)
+    {
+        lock (_gate)
+        {
+            if (message.Unsettled == 0)
+            {
+                return false;
+            }
+
+            message.Unsettled = 0;
+            if (BeginSettlement())
+            {
+                _settlements.AddRemove(message);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>Completes when all that was handed over before is durable; fails with IOException when it can't be.</summary>
+    internal Task FlushAsync()
+    {
+        lock (_gate)
+        {
+            if (_closed)
+            {
+                return Task.CompletedTask;
+            }
+
+            var flush = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _flushes.Add(flush);
+            Wake();
+            return flush.Task;
+        }
+    }
+
+    /// <summary>Lets the committer end once all is taken. Later transactions fail, later settlements are dropped.</summary>
+    internal void Stop()
+    {
+        lock (_gate)
+        {
+            _stop = true;
+            Wake();
+        }
+    }
+
+    /// <summary>
+    /// Waits for work and takes all there is: the lists, empty, are exchanged for full ones, settlements are added to those still owed.
+    /// False when the queue has been stopped and nothing is left.
+    /// </summary>
+    internal bool Take(ref List<SpoolTransaction> transactions, SettlementBuffer owed, ref List<TaskCompletionSource> flushes)
+    {
+        lock (_gate)
+        {
+            if (!owed.IsEmpty)
+            {
+                // The last pass couldn't write them.
+                _settleBy = Environment.TickCount64 + RetryMilliseconds;
+            }
+
+            while (_transactions.Count == 0 && _flushes.Count == 0)
+            {
+                bool settlements = !_settlements.IsEmpty || !owed.IsEmpty;
+                if (_stop)
+                {
+                    if (settlements && owed.IsEmpty)
+                    {
+                        break;
+                    }
+
+                    _closed = true;
+                    return false;
+                }
+
+                long left = settlements ? _settleBy - Environment.TickCount64 : Timeout.Infinite;
+                if (settlements && left <= 0)
+                {
+                    break;
+                }
+
+                _idle = true;
+                Monitor.Wait(_gate, (int)left);
+                _idle = false;
+            }
+
+            (_transactions, transactions) = (transactions, _transactions);
+            (_flushes, flushes) = (flushes, _flushes);
+            owed.TakeFrom(_settlements);
+            return true;
+        }
+    }
+
+    private bool BeginSettlement()
+    {
+        if (condition.IsFailed || _closed)
+        {
+            return false;
+        }
+
+        if (_settlements.IsEmpty)
+        {
+            _settleBy = Environment.TickCount64 + SettleMilliseconds;
+            Wake();
+        }
+
+        return true;
+    }
+
+    private void Wake()
+    {
+        if (_idle)
+        {
+            _idle = false;
+            Monitor.Pulse(_gate);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+namespace Relay.Spool;
+
+internal enum OpenMode
+{
+    Existing,
+    CreateNew,
+    OpenOrCreate,
+}

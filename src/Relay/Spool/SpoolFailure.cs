@@ -1,0 +1,13 @@
+namespace Relay.Spool;
+
+/// <summary>Why a message was not accepted.</summary>
+internal enum SpoolFailure
+{
+    None,
+
+    /// <summary>No space: 452 4.3.1.</summary>
+    Full,
+
+    /// <summary>The disk failed, or the spool is closed: 451 4.3.0.</summary>
+    Failed,
+}

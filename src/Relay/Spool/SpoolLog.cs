@@ -1,0 +1,47 @@
+using Microsoft.Extensions.Logging;
+using Relay.Protocol.Message;
+
+namespace Relay.Spool;
+
+/// <summary>What the spool tells the operator. Event ids 200 to 299.</summary>
+internal static partial class SpoolLog
+{
+    [LoggerMessage(200, LogLevel.Information, "spool {Folder} open: {Messages} messages, {Segments} segments, durability {Durability}")]
+    internal static partial void Opened(ILogger log, string folder, int messages, int segments, Durability durability);
+
+    [LoggerMessage(201, LogLevel.Critical, "spool failed, no mail is accepted until restart: {Reason}")]
+    internal static partial void Failed(ILogger log, string reason);
+
+    [LoggerMessage(202, LogLevel.Error, "spool full, no mail is accepted: {Reason}")]
+    internal static partial void Full(ILogger log, string reason);
+
+    [LoggerMessage(203, LogLevel.Information, "spool has space again")]
+    internal static partial void SpaceAgain(ILogger log);
+
+    [LoggerMessage(204, LogLevel.Error, "damage in segment {Number} at {Offset}, {Length} octets ({Records} records), set aside in {Copy}")]
+    internal static partial void Damage(ILogger log, long number, long offset, long length, long records, string copy);
+
+    [LoggerMessage(205, LogLevel.Error, "damage in segment {Number} at {Offset} couldn't be set aside, the segment is kept: {Reason}")]
+    internal static partial void DamageKept(ILogger log, long number, long offset, string reason);
+
+    [LoggerMessage(206, LogLevel.Information, "unfinished batch at the end of segment {Number} dropped: {Records} records that were never acknowledged")]
+    internal static partial void TornTail(ILogger log, long number, int records);
+
+    [LoggerMessage(207, LogLevel.Error, "body of {Id} is missing or has another length: its record is set aside")]
+    internal static partial void BodyMissing(ILogger log, QueueId id);
+
+    [LoggerMessage(208, LogLevel.Information, "{Count} bodies without a message removed")]
+    internal static partial void Orphans(ILogger log, int count);
+
+    [LoggerMessage(209, LogLevel.Warning, "{Name} couldn't be read or belongs to no message, moved to corrupt: {Reason}")]
+    internal static partial void MovedAside(ILogger log, string name, string reason);
+
+    [LoggerMessage(210, LogLevel.Warning, "{Path} couldn't be removed: {Reason}")]
+    internal static partial void NotRemoved(ILogger log, string path, string reason);
+
+    [LoggerMessage(211, LogLevel.Warning, "body of {Id} couldn't be written: {Reason}")]
+    internal static partial void BodyNotWritten(ILogger log, QueueId id, string reason);
+
+    [LoggerMessage(212, LogLevel.Error, "{Octets} octets of settlements couldn't be written for want of space and are forgotten: a restart may deliver again")]
+    internal static partial void SettlementsForgotten(ILogger log, int octets);
+}
