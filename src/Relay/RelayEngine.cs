@@ -1,6 +1,17 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
+using Relay.Concurrency;
+using Relay.Dns;
+using Relay.Flow;
 using Relay.Flow.Accept;
+using Relay.Flow.Policy;
+using Relay.Flow.Queue;
+using Relay.Flow.Route;
+using Relay.Flow.Send;
+using Relay.Flow.Settle;
+using Relay.Spool;
+using Relay.Telemetry;
+using Relay.Tls;
 
 namespace Relay;
 
@@ -10,39 +21,188 @@ namespace Relay;
 /// </summary>
 public sealed class RelayEngine : IAsyncDisposable
 {
-    private readonly EngineOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly RelayMetrics _metrics = new();
+    private readonly Heartbeat _heartbeat;
+    private readonly IStorage _storage;
+    private readonly IDialer _dialer;
+    private readonly Func<DnsOptions, IDnsResolver> _resolvers;
+    private readonly DeliveryLog _deliveries;
+    private readonly ConnectionLimit _connections = new();
+    private readonly Dictionary<ListenerOptions, SmtpConnectionHandler> _handlers = [];
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly LocalAddresses _local;
+    private EngineOptions _options;
+    private IDnsResolver _dns;
+    private ServerCertificate? _certificate;
+    private MessageSpool? _spool;
+    private MessageQueue? _queue;
+    private OutboundPool? _pool;
+    private Settlement? _settlement;
+    private DeliveryLoop? _delivery;
+    private Task _scheduler = Task.CompletedTask;
 
     public RelayEngine(EngineOptions options, TimeProvider time, ILoggerFactory logs)
+        : this(options, time, logs, new DiskStorage(), new SocketDialer(), null)
+    {
+    }
+
+    internal RelayEngine(EngineOptions options, TimeProvider time, ILoggerFactory logs, IStorage storage, IDialer dialer, IDnsResolver? dns)
     {
         _options = options;
-        _ = time;
-        _ = logs;
+        _time = time;
+        _log = logs.CreateLogger("relay");
+        _storage = storage;
+        _dialer = dialer;
+        _resolvers = settings => dns ?? new DnsCache(new DnsResolver(settings, time), time);
+        _dns = _resolvers(options.Dns);
+        _heartbeat = new Heartbeat(time);
+        _local = new LocalAddresses(time);
+        _deliveries = new DeliveryLog(options.DeliveryLogPath, time, _log, _metrics);
     }
 
     /// <summary>Null when all is well; otherwise what is wrong, in one line, for /healthz.</summary>
-    public string? Unhealthy => null;
+    public string? Unhealthy => _spool is not { } spool ? "the spool is not open"
+        : spool.Health is { Status: not SpoolStatus.Healthy } health ? health.Reason
+        : null;
 
     /// <summary>Whether mail is accepted now; for /readyz.</summary>
-    public bool IsReady => Unhealthy is null;
+    public bool IsReady => Unhealthy is null && !_stopping.IsCancellationRequested;
 
     /// <summary>Opens the spool, finds the undelivered mail in it and starts to deliver. Throws IOException with one clear line when the spool can't be used.</summary>
-    public Task StartAsync(CancellationToken cancel) => Task.CompletedTask;
+    public Task StartAsync(CancellationToken cancel)
+    {
+        EngineOptions options = _options;
+        if (options.Listeners.Any(static l => l.Tls != ListenerTls.None))
+        {
+            _certificate = ServerCertificate.Load(options.Tls, options.Hostname, _time);
+            if (_certificate.IsSelfSigned)
+            {
+                EngineLog.SelfSigned(_log, options.Hostname);
+            }
+        }
+
+        // Opening and scanning read the disk: not on the caller's thread.
+        return Task.Run(() => Start(options), cancel);
+    }
 
     /// <summary>What serves the connections of one of the configured listeners.</summary>
-    public ConnectionHandler HandlerFor(ListenerOptions listener) => throw new InvalidOperationException($"{listener} is none of {_options.Listeners.Count} listeners");
+    public ConnectionHandler HandlerFor(ListenerOptions listener) => _handlers.TryGetValue(listener, out SmtpConnectionHandler? handler)
+        ? handler
+        : throw new InvalidOperationException($"{listener} is not a listener of this engine, or it has not been started");
 
     /// <summary>Applies new options to what begins from now on; spool and listeners keep theirs. The caller has validated them.</summary>
     public void Apply(EngineOptions options)
     {
+        options = options with { Spool = _options.Spool, Listeners = _options.Listeners };
+        _certificate?.Reload(options.Tls, options.Hostname, _time);
+        if (options.Dns != _options.Dns)
+        {
+            _dns = _resolvers(options.Dns);
+        }
+
+        _options = options;
+        DeliverySettings settings = SettingsFor(options);
+        _queue?.Apply(new RouteTable(options.Routes).Find);
+        _settlement?.Apply(settings.Retry);
+        _delivery?.Apply(settings);
+        foreach (SmtpConnectionHandler handler in _handlers.Values)
+        {
+            handler.Apply(options);
+        }
     }
 
     /// <summary>Reopens the delivery log, after it was rotated.</summary>
-    public void ReopenLogs()
-    {
-    }
+    public void ReopenLogs() => _deliveries.Reopen();
 
     /// <summary>Tells idle clients 421, lets what is in flight finish within <paramref name="grace"/>, syncs the spool. Listeners are closed before.</summary>
-    public Task StopAsync(TimeSpan grace) => Task.CompletedTask;
+    public async Task StopAsync(TimeSpan grace)
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _scheduler.ConfigureAwait(false);
+        if (_delivery is { } delivery)
+        {
+            await delivery.StopAsync(grace).ConfigureAwait(false);
+        }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        if (_spool is { } spool)
+        {
+            await spool.FlushAsync().ConfigureAwait(false);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_stopping.IsCancellationRequested)
+        {
+            await StopAsync(TimeSpan.Zero).ConfigureAwait(false);
+        }
+
+        if (_pool is { } pool)
+        {
+            await pool.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (_spool is { } spool)
+        {
+            await spool.DisposeAsync().ConfigureAwait(false);
+        }
+
+        await _deliveries.DisposeAsync().ConfigureAwait(false);
+        _heartbeat.Dispose();
+        _metrics.Dispose();
+        _stopping.Dispose();
+    }
+
+    private void Start(EngineOptions options)
+    {
+        MessageSpool spool = _spool = MessageSpool.Open(options.Spool, _storage, _time, _log, batch => _metrics.SpoolCommitted(batch.Sync.TotalSeconds, batch.Messages));
+        DeliverySettings settings = SettingsFor(options);
+        var reverse = new ReverseLookup(_dns, _time);
+        OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
+        MessageQueue queue = _queue = new MessageQueue(_time, new RouteTable(options.Routes).Find, destination => _delivery!.Dispatch(destination));
+        var bounces = new BounceMessage(spool, queue, options.Hostname, _time);
+        _settlement = new Settlement(spool, queue, bounces, _deliveries, _metrics, settings.Retry, _time, Random.Shared, _log);
+        _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, settings);
+        _metrics.ObserveQueue(() => queue.Depth);
+        _metrics.ObserveSpool(() => spool.Health.Status == SpoolStatus.Healthy);
+        int recovered = 0;
+        foreach (RecoveredMessage message in spool.Scan())
+        {
+            queue.Recover(message);
+            recovered++;
+        }
+
+        SettleLog.Recovered(_log, recovered);
+        _scheduler = queue.RunAsync(_stopping.Token);
+        var services = new SessionServices
+        {
+            Spool = spool,
+            Queue = queue,
+            Connections = _connections,
+            Heartbeat = _heartbeat,
+            ReverseLookup = reverse,
+            Metrics = _metrics,
+            Deliveries = _deliveries,
+            Time = _time,
+            Log = _log,
+            Certificate = _certificate,
+            Stopping = _stopping.Token,
+        };
+        foreach (ListenerOptions listener in options.Listeners)
+        {
+            _handlers[listener] = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener));
+        }
+    }
+
+    private DeliverySettings SettingsFor(EngineOptions options)
+    {
+        return new DeliverySettings(
+            options.Delivery,
+            new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
+            new Connector(options.Hostname, options.Delivery.Timeouts, _dialer, _heartbeat, _time, _metrics),
+            new SmtpClientSession(options.Delivery.Timeouts),
+            new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire));
+    }
 }

@@ -9,5 +9,4 @@ public sealed record RouteOptions
     public required NextHop NextHop { get; init; }
 
     /// <summary>Null: as <see cref="DeliveryOptions.Tls"/> says.</summary>
-    public OutboundTls? Tls { get; init; }
-}
+    public OutboundTls? Tls { get; init; }}

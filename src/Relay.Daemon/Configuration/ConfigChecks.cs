@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Relay.Flow;
+
+namespace Relay.Daemon.Configuration;
+
+/// <summary>What no key can see alone: addresses that take each other's place, mail that would come back to us.</summary>
+internal static class ConfigChecks
+{
+    public static void Run(ConfigDraft draft, ConfigReader reader)
+    {
+        CheckAddresses(draft, reader);
+        for (int i = 0; i < draft.Routes.Count; i++)
+        {
+            CheckRoute(draft, reader, draft.Routes[i], string.Create(CultureInfo.InvariantCulture, $"route[{i}]."));
+        }
+    }
+
+    private static void CheckAddresses(ConfigDraft draft, ConfigReader reader)
+    {
+        (IPEndPoint? EndPoint, Position Position)[] addresses =
+        [
+            .. draft.Listeners.Select((l, i) => (l.EndPoint, draft.Where(string.Create(CultureInfo.InvariantCulture, $"listener[{i}].address")))),
+            (draft.Admin.EndPoint, draft.Where("admin.address")),
+        ];
+        for (int i = 1; i < addresses.Length; i++)
+        {
+            foreach ((IPEndPoint? earlier, _) in addresses.AsSpan(0, i))
+            {
+                if (addresses[i].EndPoint is { } endPoint && earlier is not null && Overlap(earlier, endPoint))
+                {
+                    reader.Fail(addresses[i].Position, earlier.Equals(endPoint)
+                        ? $"{endPoint} is taken by a listener above: choose another port"
+                        : $"{endPoint} is served by the listener {earlier} above: leave one of them out");
+                    break;
+                }
+            }
+        }
+    }
+
+    private static bool Overlap(IPEndPoint a, IPEndPoint b) =>
+        a.Port == b.Port && a.Port != 0 && (a.Address.Equals(b.Address) || Covers(a.Address, b.Address) || Covers(b.Address, a.Address));
+
+    /// <summary>[::] takes IPv4 as well.</summary>
+    private static bool Covers(IPAddress any, IPAddress other) => any.Equals(IPAddress.IPv6Any) || (any.Equals(IPAddress.Any) && other.AddressFamily == AddressFamily.InterNetwork);
+
+    private static void CheckRoute(ConfigDraft draft, ConfigReader reader, RouteDraft route, string path)
+    {
+        if (route.NextHop is not { } hop)
+        {
+            return;
+        }
+
+        if (draft.Listeners.Any(l => l.EndPoint is { } own && IsOurs(hop, own, draft.Hostname)))
+        {
+            string[] domains = [.. draft.Access.RelayDomains.Where(d => route.Domain is { } pattern && Matches(pattern, d)).Order(StringComparer.Ordinal)];
+            string what = domains.Length == 0 ? "mail" : $"mail for {string.Join(", ", domains)} (relay_domains)";
+            reader.Fail(draft.Where(path + "next_hop"), $"{hop} is a listener of this relay: {what} would come back to it; name the server that the mail is for");
+        }
+
+        if (hop.Scheme == NextHopScheme.Smtps && route.Tls == OutboundTls.None)
+        {
+            reader.Fail(draft.Where(path + "tls"), $"{hop} speaks TLS from the first octet, so tls = \"none\" can't be: leave it out, or write smtp://");
+        }
+    }
+
+    private static bool IsOurs(NextHop hop, IPEndPoint own, string hostname)
+    {
+        if (hop.Port != own.Port)
+        {
+            return false;
+        }
+
+        if (!IPAddress.TryParse(hop.Host, out IPAddress? address))
+        {
+            // A name that only a resolver knows is for the loop check at delivery.
+            return hop.Host == hostname || (hop.Host == "localhost" && (IPAddress.IsLoopback(own.Address) || Covers(own.Address, IPAddress.Loopback)));
+        }
+
+        bool ownIsAny = own.Address.Equals(IPAddress.Any) || own.Address.Equals(IPAddress.IPv6Any);
+        return address.Equals(own.Address) || (ownIsAny && (IPAddress.IsLoopback(address) || address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)) && Covers(own.Address, address));
+    }
+
+    private static bool Matches(string pattern, string domain) =>
+        pattern == "*" || pattern == domain || (pattern.StartsWith("*.", StringComparison.Ordinal) && domain.EndsWith(pattern[1..], StringComparison.Ordinal));
+}

@@ -1,0 +1,127 @@
+using System.Net;
+using Relay.Flow;
+
+namespace Relay.Daemon.Configuration;
+
+/// <summary>Every key there is, in the order in which they are printed. A new option gets one line here, and reader, printer, schema and reference know it.</summary>
+internal static class ConfigTable
+{
+    private static readonly ConfigType<int> Count = new IntegerType(1, 1_000_000);
+    private static readonly ConfigType<int> Port = new IntegerType(1, 65535);
+
+    // A time-out under a millisecond is a slip; over a day it is none.
+    private static readonly ConfigType<TimeSpan> Timeout = ConfigTypes.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1));
+    private static readonly ConfigType<TimeSpan> Wait = ConfigTypes.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(7));
+    private static readonly ConfigType<TimeSpan> Life = ConfigTypes.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(365));
+
+    // RFC 5321 §4.5.3.1.7: 64K octets at least.
+    private static readonly ConfigType<long> MessageSize = new SizeType(64 * 1024, 2L << 30);
+
+    public static readonly IReadOnlyList<ConfigSection> Sections =
+    [
+        new("", "The top of the file, before the first section.",
+        [
+            ConfigKey.Of("hostname", ConfigTypes.Hostname, d => d.Hostname, (d, v) => d.Hostname = v,
+                "The relay's own name: greeting, EHLO, Received fields. It should resolve to this host, and this host's address back to it.", "the machine's name"),
+        ]),
+        new("spool", "Where accepted mail is kept until it is delivered. A change needs a restart.",
+        [
+            ConfigKey.Of("path", ConfigTypes.FilePath, d => d.Spool.Path, (d, v) => d.Spool = d.Spool with { Path = v },
+                "The folder; made with mode 0700 when it does not exist. One relay at a time.", "`spool` beside the file"),
+            ConfigKey.Of("durability", ConfigTypes.Durability, d => d.Spool.Durability, (d, v) => d.Spool = d.Spool with { Durability = v },
+                "`sync`: a message is acknowledged when the disk has it. `os`: when the operating system has it; a power cut may lose acknowledged mail."),
+        ]),
+        new("listener", "An address on which clients are served; may stand there many times. Without any: 127.0.0.1:2525, relay, starttls. A change needs a restart.",
+        [
+            ConfigKey.Of("address", ConfigTypes.ListenAddress, d => d.Listener.EndPoint, (d, v) => d.Listener.EndPoint = v,
+                "Port 0 lets the system choose. `[::]` serves IPv4 as well.", required: true),
+            ConfigKey.Of("role", ConfigTypes.ListenerRole, d => d.Listener.Role, (d, v) => d.Listener.Role = v,
+                "`relay`: port 25, for servers. `submission`: ports 587 and 465, for users, who must authenticate."),
+            ConfigKey.Of("tls", ConfigTypes.ListenerTls, d => d.Listener.Tls, (d, v) => d.Listener.Tls = v,
+                "`starttls`: offered. `implicit`: from the first octet. `none`: never."),
+        ])
+        {
+            Items = new(d => d.Listeners.Count, (d, i) => d.Listener = d.Listeners[i], d => d.Listeners.Add(d.Listener = new ListenerDraft())),
+        },
+        new("tls", "The certificate shown to clients. Without one, a self-signed certificate is made at start.",
+        [
+            ConfigKey.Of("certificate", ConfigTypes.FilePath, d => d.CertificatePath, (d, v) => d.CertificatePath = v, "A PEM file: the certificate, then its chain.", "none"),
+            ConfigKey.Of("key", ConfigTypes.FilePath, d => d.KeyPath, (d, v) => d.KeyPath = v, "A PEM file: the certificate's private key, not encrypted.", "none"),
+        ]),
+        new("access", "Who may send where.",
+        [
+            ConfigKey.Of("relay_from", new ListType<IPNetwork>(ConfigTypes.ClientNetwork), d => d.Access.RelayFrom, (d, v) => d.Access = d.Access with { RelayFrom = v },
+                "Networks whose clients may send to any domain."),
+            ConfigKey.Of("relay_domains", new ListType<string>(ConfigTypes.Domain), d => d.Access.RelayDomains.Order(StringComparer.Ordinal).ToArray(), (d, v) => d.SetRelayDomains(v),
+                "Domains accepted from anyone, because this relay is their MX."),
+            ConfigKey.Of("recipients", ConfigTypes.FilePath, d => d.RecipientsPath, (d, v) => d.RecipientsPath = v,
+                "A file with the addresses that exist in `relay_domains`, one a line, `#` for comments; others are refused at RCPT.", "every address exists"),
+            ConfigKey.Of("postmaster", ConfigTypes.Mailbox, d => d.Access.Postmaster, (d, v) => d.Access = d.Access with { Postmaster = v },
+                "Where mail for `<postmaster>` without a domain goes.", "postmaster at `hostname`"),
+        ]),
+        new("limits", "What clients may take.",
+        [
+            ConfigKey.Of("message_size", MessageSize, d => d.Limits.MessageSize, (d, v) => d.Limits = d.Limits with { MessageSize = v }, "The largest message."),
+            ConfigKey.Of("recipients", Count, d => d.Limits.Recipients, (d, v) => d.Limits = d.Limits with { Recipients = v }, "Recipients of one message; RFC 5321 asks for 100 at least."),
+            ConfigKey.Of("connections", Count, d => d.Limits.Connections, (d, v) => d.Limits = d.Limits with { Connections = v },
+                "Clients at a time. The open-file limit less 512 is the most that takes effect."),
+            ConfigKey.Of("connections_per_address", Count, d => d.Limits.ConnectionsPerAddress, (d, v) => d.Limits = d.Limits with { ConnectionsPerAddress = v }, "Clients at a time from one address."),
+            ConfigKey.Of("command_timeout", Timeout, d => d.Limits.CommandTimeout, (d, v) => d.Limits = d.Limits with { CommandTimeout = v }, "How long a client may be idle between commands."),
+            ConfigKey.Of("data_timeout", Timeout, d => d.Limits.DataTimeout, (d, v) => d.Limits = d.Limits with { DataTimeout = v }, "How long a client may be idle inside a message."),
+            ConfigKey.Of("errors", Count, d => d.Limits.Errors, (d, v) => d.Limits = d.Limits with { Errors = v }, "Refused commands before the connection is closed with 421."),
+        ]),
+        new("dns", "How names are looked up.",
+        [
+            ConfigKey.Of("servers", new ListType<IPEndPoint>(ConfigTypes.ServerAddress), d => d.Dns.Servers, (d, v) => d.Dns = d.Dns with { Servers = v },
+                "Resolvers, asked in this order; an empty list means the system's. One on this machine is best: answers from afar can be forged."),
+            ConfigKey.Of("trust_ad", ConfigTypes.Boolean, d => d.Dns.TrustAuthenticData, (d, v) => d.Dns = d.Dns with { TrustAuthenticData = v },
+                "Whether the AD bit of a resolver elsewhere is believed (for DANE), not only that of one on this machine."),
+            ConfigKey.Of("reverse", ConfigTypes.Boolean, d => d.Dns.Reverse, (d, v) => d.Dns = d.Dns with { Reverse = v }, "Look up the names of clients for Received fields and logs."),
+        ]),
+        new("delivery", "How mail leaves.",
+        [
+            ConfigKey.Of("port", Port, d => d.Delivery.Port, (d, v) => d.Delivery = d.Delivery with { Port = v }, "The port of MX hosts; another one than 25 is for tests."),
+            ConfigKey.Of("tls", ConfigTypes.OutboundTls, d => d.Delivery.Tls, (d, v) => d.Delivery = d.Delivery with { Tls = v },
+                "`opportunistic`: when offered. `required`: always, with any certificate. `verified`: always, with a certificate valid for the host. `none`: never."),
+            ConfigKey.Of("retry", new ListType<TimeSpan>(Wait, 1), d => d.Delivery.Retry, (d, v) => d.Delivery = d.Delivery with { Retry = v },
+                "The wait after each failed attempt; the last one repeats. Jitter is added."),
+            ConfigKey.Of("expire", Life, d => d.Delivery.Expire, (d, v) => d.Delivery = d.Delivery with { Expire = v }, "How long after its arrival a message is returned as undeliverable."),
+            ConfigKey.Of("ip", ConfigTypes.IpFamilies, d => d.Delivery.Ip, (d, v) => d.Delivery = d.Delivery with { Ip = v }, "Which addresses of a host are tried."),
+        ]),
+        new("delivery.timeouts", "How long each phase of a delivery may take (RFC 5321 §4.5.3.2).",
+        [
+            Phase("connect", t => t.Connect, (t, v) => t with { Connect = v }, "For the connection."),
+            Phase("tls", t => t.Tls, (t, v) => t with { Tls = v }, "For the TLS handshake."),
+            Phase("greeting", t => t.Greeting, (t, v) => t with { Greeting = v }, "For the greeting."),
+            Phase("command", t => t.Command, (t, v) => t with { Command = v }, "For the reply to EHLO, STARTTLS, MAIL and RCPT."),
+            Phase("data", t => t.Data, (t, v) => t with { Data = v }, "For the 354 to DATA."),
+            Phase("body", t => t.Body, (t, v) => t with { Body = v }, "For each piece of the message to be taken."),
+            Phase("end_of_data", t => t.EndOfData, (t, v) => t with { EndOfData = v }, "For the reply to the whole message; too short a time makes duplicates."),
+        ]),
+        new("route", "An exception to MX look-up; may stand there many times, the first that matches wins. A domain without a route goes to its MX.",
+        [
+            ConfigKey.Of("domain", ConfigTypes.DomainPattern, d => d.Route.Domain, (d, v) => d.Route.Domain = v,
+                "A domain, `*.domain` for all below it, or `*` for every one (a smart host).", required: true),
+            ConfigKey.Of("next_hop", ConfigTypes.NextHop, d => d.Route.NextHop, (d, v) => d.Route.NextHop = v, "`smtp://host:port`, or `smtps://host:port` for implicit TLS.", required: true),
+            ConfigKey.Of("tls", ConfigTypes.OutboundTls, d => d.Route.Tls, (d, v) => d.Route.Tls = v, "As in `[delivery]`, for this route.", "as `[delivery]` says"),
+        ])
+        {
+            Items = new(d => d.Routes.Count, (d, i) => d.Route = d.Routes[i], d => d.Routes.Add(d.Route = new RouteDraft())),
+        },
+        new("admin", "The HTTP listener for /healthz, /readyz and /metrics. A change needs a restart.",
+        [
+            ConfigKey.Of("address", ConfigTypes.ListenAddress, d => d.Admin.EndPoint, (d, v) => d.Admin = d.Admin with { EndPoint = v }, "Port 0 lets the system choose."),
+        ]),
+        new("log", "What is written down.",
+        [
+            ConfigKey.Of("level", ConfigTypes.LogLevel, d => d.Log.Level, (d, v) => d.Log = d.Log with { Level = v }, "The least that is logged to standard error."),
+            ConfigKey.Of("deliveries", ConfigTypes.OptionalPath, d => d.DeliveryLogPath ?? "", (d, v) => d.DeliveryLogPath = v.Length == 0 ? null : v,
+                "The delivery log, one JSON object for each recipient and event; empty for none. A change needs a restart.", "`deliveries.jsonl` beside the file"),
+        ]),
+    ];
+
+    public static ConfigSection? Find(string name) => Sections.FirstOrDefault(s => s.Name == name);
+
+    private static ConfigKey Phase(string name, Func<DeliveryTimeouts, object> get, Func<DeliveryTimeouts, TimeSpan, DeliveryTimeouts> with, string doc) =>
+        ConfigKey.Of(name, Timeout, d => get(d.Delivery.Timeouts), (d, v) => d.Delivery = d.Delivery with { Timeouts = with(d.Delivery.Timeouts, v) }, doc);
+}

@@ -1,0 +1,103 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using Relay.Flow;
+using Relay.Flow.Accept;
+using Relay.Spool;
+
+namespace Relay.Daemon.Configuration;
+
+/// <summary>The types that the keys of <see cref="ConfigTable"/> have.</summary>
+internal static class ConfigTypes
+{
+    private const string DurationPattern = "^[0-9]+(ms|s|m|h|d)$";
+
+    public static readonly ConfigType<bool> Boolean = new BooleanType();
+
+    public static readonly ConfigType<string> Hostname =
+        new TextType<string>("host name", static (string text, ConfigReader _, out string value) => DomainText.Parse(text, false, out value), static v => v);
+
+    public static readonly ConfigType<string> Domain =
+        new TextType<string>("domain", static (string text, ConfigReader _, out string value) => DomainText.Parse(text, true, out value), static v => v);
+
+    public static readonly ConfigType<string> DomainPattern =
+        new TextType<string>("domain, *.domain or *", static (string text, ConfigReader _, out string value) => DomainText.ParsePattern(text, out value), static v => v);
+
+    public static readonly ConfigType<string> Mailbox =
+        new TextType<string>("mail address", static (string text, ConfigReader _, out string value) => DomainText.ParseMailbox(text, out value), static v => v, "@");
+
+    /// <summary>Relative to the file's folder.</summary>
+    public static readonly ConfigType<string> FilePath = new TextType<string>("path", ParsePath, static v => v);
+
+    /// <summary>Empty for none.</summary>
+    public static readonly ConfigType<string> OptionalPath = new TextType<string>("path", static (string text, ConfigReader reader, out string value) =>
+    {
+        value = "";
+        return text.Length == 0 ? null : ParsePath(text, reader, out value);
+    }, static v => v);
+
+    public static readonly ConfigType<IPEndPoint> ListenAddress =
+        new TextType<IPEndPoint>("address and port", static (string text, ConfigReader _, out IPEndPoint value) => AddressText.ParseEndPoint(text, 0, out value), static v => v.ToString(), ":[0-9]+$");
+
+    public static readonly ConfigType<IPEndPoint> ServerAddress =
+        new TextType<IPEndPoint>("address and port", static (string text, ConfigReader _, out IPEndPoint value) => AddressText.ParseEndPoint(text, 1, out value), static v => v.ToString(), ":[0-9]+$");
+
+    public static readonly ConfigType<IPNetwork> ClientNetwork = new TextType<IPNetwork>("network", ParseClientNetwork, static v => v.ToString(), "/[0-9]+$");
+
+    public static readonly ConfigType<NextHop> NextHop =
+        new TextType<NextHop>("next hop", static (string text, ConfigReader _, out NextHop value) => NextHopText.Parse(text, out value), static v => v.ToString(), "^smtps?://");
+
+    public static readonly ConfigType<Durability> Durability = new ChoiceType<Durability>(("sync", Spool.Durability.Sync), ("os", Spool.Durability.Os));
+
+    public static readonly ConfigType<ListenerRole> ListenerRole = new ChoiceType<ListenerRole>(("relay", Flow.Accept.ListenerRole.Relay), ("submission", Flow.Accept.ListenerRole.Submission));
+
+    public static readonly ConfigType<ListenerTls> ListenerTls =
+        new ChoiceType<ListenerTls>(("none", Flow.Accept.ListenerTls.None), ("starttls", Flow.Accept.ListenerTls.StartTls), ("implicit", Flow.Accept.ListenerTls.Implicit));
+
+    public static readonly ConfigType<OutboundTls> OutboundTls = new ChoiceType<OutboundTls>(
+        ("none", Flow.OutboundTls.None), ("opportunistic", Flow.OutboundTls.Opportunistic), ("required", Flow.OutboundTls.Required), ("verified", Flow.OutboundTls.Verified));
+
+    public static readonly ConfigType<IpFamilies> IpFamilies = new ChoiceType<IpFamilies>(("4", Flow.IpFamilies.Ipv4), ("6", Flow.IpFamilies.Ipv6), ("both", Flow.IpFamilies.Both));
+
+    public static readonly ConfigType<LogLevel> LogLevel = new ChoiceType<LogLevel>(
+        ("trace", Microsoft.Extensions.Logging.LogLevel.Trace),
+        ("debug", Microsoft.Extensions.Logging.LogLevel.Debug),
+        ("information", Microsoft.Extensions.Logging.LogLevel.Information),
+        ("warning", Microsoft.Extensions.Logging.LogLevel.Warning),
+        ("error", Microsoft.Extensions.Logging.LogLevel.Error),
+        ("critical", Microsoft.Extensions.Logging.LogLevel.Critical));
+
+    public static ConfigType<TimeSpan> Duration(TimeSpan minimum, TimeSpan maximum) => new TextType<TimeSpan>("duration", (string text, ConfigReader _, out TimeSpan value) =>
+        DurationText.Parse(text, out value) is { } error ? error
+            : value >= minimum && value <= maximum ? null
+            : $"\"{text}\" is out of range: write a duration from \"{DurationText.Format(minimum)}\" to \"{DurationText.Format(maximum)}\"", DurationText.Format, DurationPattern);
+
+    private static string? ParsePath(string text, ConfigReader reader, out string value)
+    {
+        value = text;
+        if (text.Length == 0 || text.Contains('\0', StringComparison.Ordinal))
+        {
+            return "an empty path: write the name of a file";
+        }
+
+        value = Path.GetFullPath(text, reader.Folder);
+        return null;
+    }
+
+    /// <summary>Clients that may send anywhere: nobody owns a network this wide, so it is a slip or an open relay (RFC 2505 §2.1).</summary>
+    private static string? ParseClientNetwork(string text, ConfigReader _, out IPNetwork value)
+    {
+        if (AddressText.ParseNetwork(text, out value) is { } error)
+        {
+            return error;
+        }
+
+        bool isV4 = value.BaseAddress.AddressFamily == AddressFamily.InterNetwork;
+        // fc00::/7 and fe80::/10 are local wherever they are.
+        bool isLocal = !isV4 && (value.BaseAddress.IsIPv6UniqueLocal || value.BaseAddress.IsIPv6LinkLocal) && value.PrefixLength >= 7;
+        int narrowest = isV4 ? 8 : 16;
+        return value.PrefixLength >= narrowest || isLocal ? null
+            : string.Create(CultureInfo.InvariantCulture, $"\"{text}\" would make this an open relay: list the networks of your own clients, each with a prefix of /{narrowest} or longer");
+    }
+}

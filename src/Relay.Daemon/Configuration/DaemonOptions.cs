@@ -1,0 +1,14 @@
+namespace Relay.Daemon.Configuration;
+
+/// <summary>A whole configuration, validated: what <see cref="ConfigFile"/> makes of a file, immutable.</summary>
+internal sealed record DaemonOptions
+{
+    public required EngineOptions Engine { get; init; }
+
+    public required AdminOptions Admin { get; init; }
+
+    public required LogOptions Log { get; init; }
+
+    /// <summary>Where the engine's list of recipients was read from.</summary>
+    public string? RecipientsPath { get; init; }
+}

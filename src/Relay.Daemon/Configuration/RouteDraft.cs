@@ -1,0 +1,13 @@
+using Relay.Flow;
+
+namespace Relay.Daemon.Configuration;
+
+/// <summary>A [[route]] in the making.</summary>
+internal sealed class RouteDraft
+{
+    public string? Domain { get; set; }
+
+    public NextHop? NextHop { get; set; }
+
+    public OutboundTls? Tls { get; set; }
+}

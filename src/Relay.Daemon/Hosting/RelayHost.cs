@@ -1,0 +1,236 @@
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Systemd;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry.Metrics;
+using Relay.Daemon.Configuration;
+using Relay.Flow.Accept;
+using Relay.Spool;
+using Relay.Telemetry;
+
+namespace Relay.Daemon.Hosting;
+
+/// <summary>
+/// The running process: Kestrel's listeners feed the engine, an HTTP listener of its own serves the administrator, signals stop and reload. Throws IOException with one
+/// clear line when it can't run.
+/// </summary>
+internal sealed class RelayHost : IAsyncDisposable
+{
+    /// <summary>Under what service managers wait before they kill (systemd: 90 s, containers: 30 s at most places).</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(25);
+
+    /// <summary>Kestrel's patience is longer than the engine's, which ends the sessions.</summary>
+    private static readonly TimeSpan CloseTimeout = Grace + TimeSpan.FromSeconds(3);
+
+    private readonly string? _file;
+    private readonly WebApplication _app;
+    private readonly RelayEngine _engine;
+    private readonly ListenerFactory _listeners;
+    private readonly ProcessSignals _signals = new();
+    private readonly HostLogging _logging;
+    private readonly ILogger _log;
+    private readonly List<(string Role, ListenOptions Bound)> _bound = [];
+    private readonly long _openFiles = OpenFiles.Raise();
+    private DaemonOptions _options;
+
+    private RelayHost(DaemonOptions options, string? file)
+    {
+        _file = file;
+        _options = options;
+        // Empty: whatever lies about as appsettings.json or ASPNETCORE_URLS is not our configuration.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        _logging = new HostLogging(builder.Logging, options.Log.Level);
+        builder.Services.AddRoutingCore();
+        builder.Services.AddSingleton<IHostLifetime>(_signals);
+        builder.Services.AddSingleton<ISystemdNotifier, SystemdNotifier>();
+        builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = CloseTimeout);
+        builder.Services.AddOpenTelemetry().WithMetrics(static metrics => metrics.AddMeter(RelayMetrics.MeterName).AddPrometheusExporter(static exporter =>
+        {
+            // One meter of one process: labels that say so on every line say nothing.
+            exporter.ScopeInfoEnabled = false;
+            exporter.TargetInfoEnabled = false;
+        }));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(Listen);
+        // After Kestrel's own factory: the last one registered is asked first.
+        builder.Services.AddSingleton(TimeProvider.System).AddSingleton<ListenerFactory>().AddSingleton<IConnectionListenerFactory>(static s => s.GetRequiredService<ListenerFactory>());
+        _app = builder.Build();
+        _listeners = _app.Services.GetRequiredService<ListenerFactory>();
+        ILoggerFactory logs = _app.Services.GetRequiredService<ILoggerFactory>();
+        _log = logs.CreateLogger("relay");
+        _engine = new RelayEngine(Fit(options.Engine), TimeProvider.System, logs);
+        AdminEndpoints.Map(_app, _engine);
+    }
+
+    /// <summary>Runs until SIGTERM or SIGINT.</summary>
+    public static async Task RunAsync(DaemonOptions options, string? file)
+    {
+        var host = new RelayHost(options, file);
+        await using (host.ConfigureAwait(false))
+        {
+            await host.RunAsync().ConfigureAwait(false);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _engine.DisposeAsync().ConfigureAwait(false);
+        // Last, because the log goes with it.
+        await _app.DisposeAsync().ConfigureAwait(false);
+        _signals.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        SayLimits();
+        await _engine.StartAsync(CancellationToken.None).ConfigureAwait(false);
+        await _app.StartAsync().ConfigureAwait(false);
+        _logging.Started();
+        ISystemdNotifier systemd = _app.Services.GetRequiredService<ISystemdNotifier>();
+        await Console.Out.WriteLineAsync(ReadyLine()).ConfigureAwait(false);
+        systemd.Notify(ServiceState.Ready);
+        while (await _signals.WaitForReloadAsync().ConfigureAwait(false))
+        {
+            Reload();
+        }
+
+        HostLog.Stopping(_log);
+        systemd.Notify(ServiceState.Stopping);
+        await StopAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Listeners first, then the engine, which ends the sessions that Kestrel waits for meanwhile.</summary>
+    private async Task StopAsync()
+    {
+        using var limit = new CancellationTokenSource(CloseTimeout, TimeProvider.System);
+        Task closing = _app.StopAsync(limit.Token);
+        try
+        {
+            await _listeners.Unbound.WaitAsync(limit.Token).ConfigureAwait(false);
+            await _engine.StopAsync(Grace).ConfigureAwait(false);
+        }
+        finally
+        {
+            // Also when the spool has failed: the engine is disposed of only when no session uses it any more.
+            await CloseAsync(closing).ConfigureAwait(false);
+        }
+    }
+
+    private async Task CloseAsync(Task closing)
+    {
+        try
+        {
+            await closing.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            HostLog.Cut(_log);
+        }
+    }
+
+    private void Listen(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        foreach (ListenerOptions listener in _options.Engine.Listeners)
+        {
+            kestrel.Listen(listener.EndPoint, bound =>
+            {
+                _bound.Add((listener.Role.ToString().ToLowerInvariant(), bound));
+                // Kestrel is configured before the engine is there, and hands over connections only after.
+                ConnectionHandler? handler = null;
+                bound.Run(connection => (handler ??= _engine.HandlerFor(listener)).OnConnectedAsync(connection));
+            });
+        }
+
+        kestrel.Listen(_options.Admin.EndPoint, bound =>
+        {
+            _bound.Add(("admin", bound));
+            bound.Protocols = HttpProtocols.Http1;
+        });
+    }
+
+    /// <summary>"ready relay=127.0.0.1:2525,[::1]:2525 submission=… admin=…", with the ports that the system chose.</summary>
+    private string ReadyLine() => "ready " + string.Join(' ', _bound
+        .GroupBy(static b => b.Role, static b => b.Bound.IPEndPoint)
+        .OrderBy(static g => Array.IndexOf(["relay", "submission", "admin"], g.Key))
+        .Select(static g => $"{g.Key}={string.Join(',', g)}"));
+
+    private EngineOptions Fit(EngineOptions engine) =>
+        engine with { Limits = engine.Limits with { Connections = OpenFiles.Connections(engine.Limits.Connections, _openFiles) } };
+
+    private void SayLimits()
+    {
+        int configured = _options.Engine.Limits.Connections;
+        HostLog.ConnectionLimit(_log, OpenFiles.Connections(configured, _openFiles), configured, _openFiles);
+        if (_options.Engine.Spool.Durability == Durability.Os)
+        {
+            HostLog.NotSynced(_log);
+        }
+    }
+
+    /// <summary>SIGHUP: logs are reopened, and the file is read again when there is one. A wrong one changes nothing but says why.</summary>
+    private void Reload()
+    {
+        _engine.ReopenLogs();
+        if (_file is null)
+        {
+            return;
+        }
+
+        ConfigResult result = ConfigFile.Load(_file);
+        if (result.Options is { } fresh)
+        {
+            Apply(fresh);
+        }
+
+        foreach (ConfigError error in result.Errors)
+        {
+            HostLog.ReloadRefused(_log, error.ToString());
+        }
+    }
+
+    private void Apply(DaemonOptions fresh)
+    {
+        try
+        {
+            _engine.Apply(Fit(fresh.Engine));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            // A certificate that was fine when the file was checked and is gone now.
+            HostLog.ReloadRefused(_log, e.Message);
+            return;
+        }
+
+        // Compared with what the process began with: changing it back needs no restart any more.
+        WarnUnless(fresh.Engine.Listeners.SequenceEqual(_options.Engine.Listeners), "[[listener]]");
+        WarnUnless(fresh.Engine.Spool == _options.Engine.Spool, "[spool]");
+        WarnUnless(fresh.Admin == _options.Admin, "[admin]");
+        WarnUnless(fresh.Engine.DeliveryLogPath == _options.Engine.DeliveryLogPath, "deliveries in [log]");
+        int configured = fresh.Engine.Limits.Connections;
+        if (configured != _options.Engine.Limits.Connections)
+        {
+            HostLog.ConnectionLimit(_log, OpenFiles.Connections(configured, _openFiles), configured, _openFiles);
+        }
+
+        _options = fresh with
+        {
+            Admin = _options.Admin,
+            Engine = fresh.Engine with { Listeners = _options.Engine.Listeners, Spool = _options.Engine.Spool, DeliveryLogPath = _options.Engine.DeliveryLogPath },
+        };
+        _logging.Level = fresh.Log.Level;
+        HostLog.Reloaded(_log);
+    }
+
+    private void WarnUnless(bool same, string section)
+    {
+        if (!same)
+        {
+            HostLog.NeedsRestart(_log, section);
+        }
+    }
+}

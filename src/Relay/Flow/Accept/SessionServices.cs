@@ -1,0 +1,37 @@
+using Microsoft.Extensions.Logging;
+using Relay.Concurrency;
+using Relay.Dns;
+using Relay.Flow.Policy;
+using Relay.Flow.Queue;
+using Relay.Spool;
+using Relay.Telemetry;
+using Relay.Tls;
+
+namespace Relay.Flow.Accept;
+
+/// <summary>What every session of every listener shares. Immutable but for <see cref="Certificate"/>; the parts are safe on any thread.</summary>
+internal sealed class SessionServices
+{
+    public required MessageSpool Spool { get; init; }
+
+    public required MessageQueue Queue { get; init; }
+
+    public required ConnectionLimit Connections { get; init; }
+
+    public required Heartbeat Heartbeat { get; init; }
+
+    public required ReverseLookup ReverseLookup { get; init; }
+
+    public required RelayMetrics Metrics { get; init; }
+
+    public required DeliveryLog Deliveries { get; init; }
+
+    public required TimeProvider Time { get; init; }
+
+    public required ILogger Log { get; init; }
+
+    public required ServerCertificate? Certificate { get; init; }
+
+    /// <summary>Fires when the relay stops: idle clients are told so, others once their message is settled.</summary>
+    public required CancellationToken Stopping { get; init; }
+}

@@ -1,0 +1,11 @@
+namespace Relay.Flow;
+
+/// <summary>What an attempt came to for one recipient.</summary>
+internal enum OutcomeKind : byte
+{
+    /// <summary>Not decided yet.</summary>
+    None,
+    Delivered,
+    Deferred,
+    Failed,
+}

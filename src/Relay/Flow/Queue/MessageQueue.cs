@@ -1,0 +1,265 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Relay.Spool;
+
+namespace Relay.Flow.Queue;
+
+/// <summary>
+/// All undelivered mail, in memory, by destination: scheduled until its time has come, then ready. Holds references only; the spool holds the mail.
+/// <see cref="Enqueue"/> and <see cref="Return"/> are safe on any thread and never wait; what becomes ready is announced to the given dispatcher.
+/// </summary>
+internal sealed class MessageQueue
+{
+    /// <summary>Arrays 0..n-1 for messages whose recipients all go to one place, which are most: shared, because nobody writes to them.</summary>
+    private static readonly ushort[][] FirstRecipients = [.. Enumerable.Range(0, QueuedMessage.MaximumRecipients + 1).Select(n => Enumerable.Range(0, n).Select(i => (ushort)i).ToArray())];
+
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<string, ReadyQueue> _destinations = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<RouteOptions, ReadyQueue> _routed = new(new SameWay());
+    private readonly ConcurrentDictionary<string, ReadyQueue>.AlternateLookup<ReadOnlySpan<char>> _byDomain;
+    private readonly ScheduledQueue _scheduled;
+    private readonly TimeProvider _time;
+    private readonly Action<ReadyQueue> _dispatch;
+    private DestinationOf _routeOf;
+    private long _nextSweep;
+
+    /// <summary><paramref name="dispatch"/> is called when a destination has work and wants a worker (<see cref="ReadyQueue.TryBeginWorker"/> was true). It must not block.</summary>
+    public MessageQueue(TimeProvider time, DestinationOf routeOf, Action<ReadyQueue> dispatch)
+    {
+        _time = time;
+        _routeOf = routeOf;
+        _dispatch = dispatch;
+        _scheduled = new ScheduledQueue(time);
+        _byDomain = _destinations.GetAlternateLookup<ReadOnlySpan<char>>();
+    }
+
+    /// <summary>Messages (a message counts once for each destination) that wait, whether ready or not.</summary>
+    public long Depth
+    {
+        get
+        {
+            long depth = _scheduled.Count;
+            foreach (ReadyQueue queue in _destinations.Values)
+            {
+                depth += queue.Count;
+            }
+
+            foreach (ReadyQueue queue in _routed.Values)
+            {
+                depth += queue.Count;
+            }
+
+            return depth;
+        }
+    }
+
+    /// <summary>New routes hold for what is queued or put off from now on.</summary>
+    public void Apply(DestinationOf routeOf) => Volatile.Write(ref _routeOf, routeOf);
+
+    /// <summary>The loop that brings scheduled messages back; runs until stopped.</summary>
+    public Task RunAsync(CancellationToken stop) => _scheduled.RunAsync(OnDue, OnBeat, stop);
+
+    /// <summary>A message that is durable and new: it is ready at each of its destinations.</summary>
+    public void Enqueue(SpooledMessage message)
+    {
+        if (message.Envelope.RecipientCount == 1)
+        {
+            Ready(new QueuedMessage(message, FirstRecipients[1], Hold(message.Envelope.Recipient(0))));
+            return;
+        }
+
+        foreach (QueuedMessage part in Split(message))
+        {
+            Ready(part);
+        }
+    }
+
+    /// <summary>A message found again at start, with what is left of it.</summary>
+    public void Recover(RecoveredMessage recovered)
+    {
+        foreach (IGrouping<(int Attempts, DateTimeOffset Next), PendingRecipient> same in recovered.Pending.GroupBy(p => (p.Attempts, p.NextAttempt)))
+        {
+            foreach (IGrouping<ReadyQueue, ushort> part in same
+                .Select(p => (ushort)p.Recipient)
+                .GroupBy(r => Hold(recovered.Message.Envelope.Recipient(r))))
+            {
+                ushort[] recipients = [.. part];
+                ReadyQueue destination = part.Key;
+                for (int extra = 1; extra < recipients.Length; extra++)
+                {
+                    destination.Release();
+                }
+
+                Chunks(recovered.Message, recipients, destination, same.Key.Attempts, same.Key.Next, Return);
+            }
+        }
+    }
+
+    /// <summary>Takes back what could not be settled, to be ready at <see cref="QueuedMessage.NextAttempt"/>.</summary>
+    public void Return(QueuedMessage message)
+    {
+        if (message.NextAttempt <= _time.GetUtcNow())
+        {
+            Ready(message);
+        }
+        else
+        {
+            _scheduled.Add(message);
+        }
+    }
+
+    /// <summary>What is left of a message after an attempt: the given recipients, tried once more often, at <paramref name="next"/>. Goes back by <see cref="Return"/>.</summary>
+    public void Retry(QueuedMessage message, ushort[] recipients, int attempts, DateTimeOffset next) =>
+        Return(new QueuedMessage(message.Message, recipients, Hold(message.Message.Envelope.Recipient(recipients[0]))) { Attempts = attempts, NextAttempt = next });
+
+    private void OnDue(QueuedMessage message) => Ready(message);
+
+    private void Ready(QueuedMessage message)
+    {
+        ReadyQueue destination = message.Destination;
+        destination.Enqueue(message);
+        if (destination.TryBeginWorker())
+        {
+            _dispatch(destination);
+        }
+    }
+
+    /// <summary>Once a second: destinations whose messages wait get another worker, and those nothing refers to are forgotten.</summary>
+    private void OnBeat()
+    {
+        long now = _time.GetTimestamp();
+        if (now < _nextSweep)
+        {
+            return;
+        }
+
+        _nextSweep = now + (long)(SweepInterval.TotalSeconds * _time.TimestampFrequency);
+        DateTimeOffset clock = _time.GetUtcNow();
+        foreach (ReadyQueue queue in _destinations.Values)
+        {
+            Sweep(queue, clock);
+        }
+
+        foreach (ReadyQueue queue in _routed.Values)
+        {
+            Sweep(queue, clock);
+        }
+    }
+
+    private void Sweep(ReadyQueue queue, DateTimeOffset clock)
+    {
+        if (queue.TryBeginWorker(waited: true))
+        {
+            _dispatch(queue);
+        }
+        else if (!queue.IsSuspended(clock, out _) && queue.TryRetire())
+        {
+            Forget(queue);
+        }
+    }
+
+    private void Forget(ReadyQueue queue)
+    {
+        if (queue.Route is { } route)
+        {
+            _routed.TryRemove(KeyValuePair.Create(route, queue));
+        }
+        else
+        {
+            _destinations.TryRemove(KeyValuePair.Create(queue.Name, queue));
+        }
+    }
+
+    private List<QueuedMessage> Split(SpooledMessage message)
+    {
+        var parts = new List<QueuedMessage>();
+        var byDestination = new Dictionary<ReadyQueue, List<ushort>>();
+        int index = 0;
+        foreach (ReadOnlySpan<byte> recipient in message.Envelope)
+        {
+            ReadyQueue destination = Hold(recipient);
+            if (byDestination.TryGetValue(destination, out List<ushort>? recipients))
+            {
+                destination.Release();
+            }
+            else
+            {
+                byDestination.Add(destination, recipients = []);
+            }
+
+            recipients.Add((ushort)index++);
+        }
+
+        foreach ((ReadyQueue destination, List<ushort> recipients) in byDestination)
+        {
+            bool all = recipients.Count == message.Envelope.RecipientCount && recipients.Count <= QueuedMessage.MaximumRecipients;
+            Chunks(message, all ? FirstRecipients[recipients.Count] : [.. recipients], destination, 0, default, parts.Add);
+        }
+
+        return parts;
+    }
+
+    /// <summary>Cuts recipients of one destination, which is held once, into transactions.</summary>
+    private static void Chunks(SpooledMessage message, ushort[] recipients, ReadyQueue destination, int attempts, DateTimeOffset next, Action<QueuedMessage> add)
+    {
+        for (int start = 0; start < recipients.Length; start += QueuedMessage.MaximumRecipients)
+        {
+            ushort[] chunk = recipients.Length <= QueuedMessage.MaximumRecipients
+                ? recipients
+                : recipients[start..Math.Min(start + QueuedMessage.MaximumRecipients, recipients.Length)];
+            if (start > 0)
+            {
+                // Held already, so it can't have been retired.
+                destination.TryHold();
+            }
+
+            add(new QueuedMessage(message, chunk, destination) { Attempts = attempts, NextAttempt = next });
+        }
+    }
+
+    /// <summary>The queue of a recipient's destination, held for one message.</summary>
+    private ReadyQueue Hold(ReadOnlySpan<byte> recipient)
+    {
+        // An address has at most 64 octets before the @ and 255 behind it.
+        Span<char> text = stackalloc char[recipient.Length];
+        int length = Encoding.UTF8.GetChars(recipient[(recipient.LastIndexOf((byte)'@') + 1)..], text);
+        Span<char> domain = text[..length];
+        foreach (ref char c in domain)
+        {
+            // Only ASCII: what a domain's other letters are equal to is decided by IDNA, not here.
+            c = c is >= 'A' and <= 'Z' ? (char)(c | 0x20) : c;
+        }
+
+        RouteOptions? route = Volatile.Read(ref _routeOf)(domain);
+        while (true)
+        {
+            ReadyQueue? queue;
+            if (route is not null)
+            {
+                queue = _routed.TryGetValue(route, out queue) ? queue : _routed.GetOrAdd(route, new ReadyQueue(route.NextHop.ToString(), route));
+            }
+            else if (!_byDomain.TryGetValue(domain, out queue))
+            {
+                string name = new(domain);
+                queue = _destinations.GetOrAdd(name, new ReadyQueue(name, null));
+            }
+
+            if (queue.TryHold())
+            {
+                return queue;
+            }
+
+            // Retired between the two steps: it is being taken out, and a new one takes its place.
+            Forget(queue);
+        }
+    }
+
+    /// <summary>What goes to one next hop under one TLS policy waits together, whichever route sent it there.</summary>
+    private sealed class SameWay : IEqualityComparer<RouteOptions>
+    {
+        public bool Equals(RouteOptions? x, RouteOptions? y) => x is not null && y is not null && x.Tls == y.Tls && x.NextHop == y.NextHop;
+
+        public int GetHashCode(RouteOptions route) => HashCode.Combine(route.NextHop, route.Tls);
+    }
+}

@@ -1,0 +1,30 @@
+namespace Relay.Flow.Queue;
+
+/// <summary>When a message that could not be sent is tried again (RFC 5321 §4.5.4.1). Immutable; any thread.</summary>
+internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expire)
+{
+    /// <summary>A message that failed with many others shall not come back with all of them: a quarter of the wait either way.</summary>
+    private const double Jitter = 0.25;
+
+    /// <summary>A destination that could not be reached is left alone for at most so long; and never until its first message's retry.</summary>
+    private static readonly TimeSpan MaximumSuspension = TimeSpan.FromMinutes(1);
+
+    public TimeSpan Suspension { get; } = TimeSpan.FromTicks(Math.Min(waits[0].Ticks / 2, MaximumSuspension.Ticks));
+
+    /// <summary>
+    /// The time of the next try after <paramref name="attempts"/> failed ones, or null when the message has had its time.
+    /// The last try is made at the end of that time, however long the wait would be.
+    /// </summary>
+    public DateTimeOffset? Next(DateTimeOffset arrived, int attempts, DateTimeOffset now, Random random)
+    {
+        DateTimeOffset end = arrived + expire;
+        if (now >= end)
+        {
+            return null;
+        }
+
+        TimeSpan wait = waits[Math.Min(attempts, waits.Count) - 1];
+        DateTimeOffset next = now + wait * (1 + Jitter * (2 * random.NextDouble() - 1));
+        return next < end ? next : end;
+    }
+}

@@ -1,0 +1,248 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+using Relay.Concurrency;
+using Relay.Protocol.Smtp;
+using Relay.Telemetry;
+using Relay.Tls;
+
+namespace Relay.Flow.Send;
+
+/// <summary>
+/// One connection to a server: its pipes, its deadline, and what is known of the other side. Whoever took it from the pool (or opened it) owns it; while it is idle the
+/// pool's watch owns the reads, so that a connection the peer has closed is noticed at once and never handed out. Reads and flushes end by their deadline and
+/// give a failure as text: what a peer does is no exception.
+/// </summary>
+internal sealed class OutboundConnection : IAsyncDisposable
+{
+    /// <summary>A good-bye isn't worth more.</summary>
+    private static readonly TimeSpan FarewellTimeout = TimeSpan.FromSeconds(2);
+
+    private readonly Dialed _dialed;
+    private readonly Deadline _deadline;
+    private TlsPipe? _tls;
+    private Task? _watch;
+    private volatile bool _usable = true;
+
+    public OutboundConnection(ConnectionKey key, Dialed dialed, Heartbeat heartbeat, long opened)
+    {
+        Key = key;
+        _dialed = dialed;
+        Opened = opened;
+        Input = dialed.Transport.Input;
+        Output = dialed.Transport.Output;
+        Hop = new HopInfo(new NextHopInfo(key.Host, key.Address, key.Port), dialed.Source?.ToString(), null);
+        _deadline = heartbeat.Register(OnDeadline);
+    }
+
+    public ConnectionKey Key { get; }
+
+    public HopInfo Hop { get; private set; }
+
+    public ServerExtensions Extensions { get; set; }
+
+    /// <summary>Timestamps of TimeProvider: when it was opened and when it last became idle.</summary>
+    public long Opened { get; }
+
+    public long IdleSince { get; set; }
+
+    /// <summary>Transactions begun on it.</summary>
+    public int Messages { get; set; }
+
+    public PipeWriter Output { get; private set; }
+
+    /// <summary>False once anything went wrong: it may only be disposed.</summary>
+    public bool IsUsable => _usable;
+
+    private PipeReader Input { get; set; }
+
+    public void Break() => _usable = false;
+
+    /// <summary>Wraps the transport in TLS. Null, or why it failed; the connection is of no use then.</summary>
+    public async ValueTask<string?> StartTlsAsync(System.Net.Security.SslClientAuthenticationOptions options, string verified, TimeSpan timeout)
+    {
+        if (Input.HasBuffered())
+        {
+            // RFC 3207 §4.2 from the client's side: what came in clear behind the 220 would be taken for a reply inside TLS.
+            _usable = false;
+            return "the server sent data in clear behind its 220";
+        }
+
+        _deadline.Set(timeout);
+        TlsResult result = await TlsPipe.ClientAsync(_dialed.Transport, options).ConfigureAwait(false);
+        _deadline.Clear();
+        if (result.Pipe is not { } tls)
+        {
+            _usable = false;
+            return result.Failure;
+        }
+
+        _tls = tls;
+        Input = tls.Input;
+        Output = tls.Output;
+        Hop = Hop with { Tls = new TlsInfo(tls.Version, tls.Cipher, verified) };
+        return null;
+    }
+
+    /// <summary>The next reply, within <paramref name="timeout"/>.</summary>
+    public ValueTask<ReplyRead> ReadReplyAsync(TimeSpan timeout) => ReadAsync(timeout, ehlo: false);
+
+    /// <summary>The reply to EHLO; sets <see cref="Extensions"/> when it is positive.</summary>
+    public ValueTask<ReplyRead> ReadEhloAsync(TimeSpan timeout) => ReadAsync(timeout, ehlo: true);
+
+    /// <summary>Sends what was written. Null, or why it failed.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<string?> FlushAsync(TimeSpan timeout)
+    {
+        try
+        {
+            ValueTask<FlushResult> flush = Output.FlushAsync();
+            FlushResult result;
+            if (flush.IsCompletedSuccessfully)
+            {
+                result = flush.GetAwaiter().GetResult();
+            }
+            else
+            {
+                _deadline.Set(timeout);
+                result = await flush.ConfigureAwait(false);
+                bool expired = result.IsCanceled && _deadline.HasExpired;
+                _deadline.Clear();
+                if (expired)
+                {
+                    _usable = false;
+                    return "timed out";
+                }
+            }
+
+            // A peer that closed may still have said why: the reply is read all the same.
+            return null;
+        }
+        catch (Exception e) when (IsConnectionFailure(e))
+        {
+            _usable = false;
+            return "the connection was lost";
+        }
+    }
+
+    /// <summary>The pool's: owns the reads until <see cref="EndWatchAsync"/>; <paramref name="died"/> is called when the peer closes or speaks unasked (a 421, say).</summary>
+    public void BeginWatch(Action<OutboundConnection> died) => _watch = WatchAsync(died);
+
+    /// <summary>The pool's: gives the reads back. False when the connection has died meanwhile.</summary>
+    public async ValueTask<bool> EndWatchAsync()
+    {
+        Input.CancelPendingRead();
+        await _watch!.ConfigureAwait(false);
+        _watch = null;
+        return _usable;
+    }
+
+    /// <summary>Says QUIT when that makes sense, doesn't wait for the answer, and closes.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _deadline.Set(FarewellTimeout);
+        if (_usable)
+        {
+            CommandWriter.Quit(Output);
+            await FlushAsync(FarewellTimeout).ConfigureAwait(false);
+            _deadline.Set(FarewellTimeout);
+            await ReadReplyAsync(FarewellTimeout).ConfigureAwait(false);
+        }
+
+        if (_tls is { } tls)
+        {
+            _deadline.Set(FarewellTimeout);
+            await tls.DisposeAsync().ConfigureAwait(false);
+        }
+
+        _usable = false;
+        _deadline.Dispose();
+        _dialed.Close.Dispose();
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<ReplyRead> ReadAsync(TimeSpan timeout, bool ehlo)
+    {
+        _deadline.Set(timeout);
+        try
+        {
+            while (true)
+            {
+                ReadResult read = await Input.ReadAsync().ConfigureAwait(false);
+                ReadOnlySequence<byte> buffer = read.Buffer;
+                ServerExtensions extensions = default;
+                ReplyStatus status = ehlo ? ReplyReader.TryReadEhlo(ref buffer, out PeerReply reply, out extensions) : ReplyReader.TryRead(ref buffer, out reply);
+                Input.AdvanceTo(buffer.Start, status == ReplyStatus.NeedMoreData ? buffer.End : buffer.Start);
+                if (status == ReplyStatus.Done)
+                {
+                    Extensions = ehlo ? extensions : Extensions;
+                    return new ReplyRead(reply, null);
+                }
+
+                if (Ended(read, status) is { } failure)
+                {
+                    return new ReplyRead(default, failure);
+                }
+            }
+        }
+        catch (Exception e) when (IsConnectionFailure(e))
+        {
+            _usable = false;
+            return new ReplyRead(default, "the connection was lost");
+        }
+        finally
+        {
+            _deadline.Clear();
+        }
+    }
+
+    private static bool IsConnectionFailure(Exception e) =>
+        e is IOException or System.Net.Sockets.SocketException or OperationCanceledException or ObjectDisposedException or InvalidOperationException or System.Security.Authentication.AuthenticationException;
+
+    private string? Ended(in ReadResult read, ReplyStatus status)
+    {
+        string? failure = status == ReplyStatus.Malformed ? "the server's reply was malformed"
+            : read.IsCompleted ? "the server closed the connection"
+            : read.IsCanceled && _deadline.HasExpired ? "timed out"
+            : null;
+        if (failure is not null)
+        {
+            _usable = false;
+        }
+
+        return failure;
+    }
+
+    private async Task WatchAsync(Action<OutboundConnection> died)
+    {
+        try
+        {
+            ReadResult read = await Input.ReadAsync().ConfigureAwait(false);
+            bool silent = read.IsCanceled && read.Buffer.IsEmpty && !read.IsCompleted;
+            Input.AdvanceTo(read.Buffer.Start, silent ? read.Buffer.Start : read.Buffer.End);
+            if (silent)
+            {
+                return;
+            }
+        }
+        catch (Exception e) when (IsConnectionFailure(e))
+        {
+            // It has died, which is what the watch is there to see.
+        }
+
+        _usable = false;
+        died(this);
+    }
+
+    private void OnDeadline()
+    {
+        // Both layers: a TLS read waits in the transport's.
+        _dialed.Transport.Input.CancelPendingRead();
+        _dialed.Transport.Output.CancelPendingFlush();
+        if (_tls is not null)
+        {
+            Input.CancelPendingRead();
+            Output.CancelPendingFlush();
+        }
+    }
+}

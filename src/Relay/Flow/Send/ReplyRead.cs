@@ -1,0 +1,6 @@
+using Relay.Protocol.Smtp;
+
+namespace Relay.Flow.Send;
+
+/// <summary>A reply, or why none came. <see cref="Failure"/> is null exactly when there is one.</summary>
+internal readonly record struct ReplyRead(PeerReply Reply, string? Failure);

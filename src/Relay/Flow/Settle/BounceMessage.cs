@@ -1,0 +1,85 @@
+using System.Security.Cryptography;
+using Relay.Flow.Queue;
+using Relay.Protocol.Dsn;
+using Relay.Protocol.Smtp;
+using Relay.Spool;
+
+namespace Relay.Flow.Settle;
+
+/// <summary>
+/// Tells a sender that recipients were given up (RFC 3464): a message of our own with the null reverse-path, stored and queued like any other. Any thread.
+/// </summary>
+internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, string hostname, TimeProvider time)
+{
+    /// <summary>False when the report could not be made durable.</summary>
+    public async ValueTask<bool> SendAsync(SpooledMessage original, IReadOnlyList<BounceRecipient> failures, string? remoteHost)
+    {
+        using SpoolTransaction report = spool.Begin(mayUseReserve: true);
+        DateTimeOffset now = time.GetUtcNow();
+        Write(report, original, failures, remoteHost, now);
+        await report.FlushAsync().ConfigureAwait(false);
+        var envelope = new EnvelopeBuilder();
+        envelope.Begin([], BodyType.Unspecified, EnvelopeFlags.None);
+        envelope.TryAdd(original.Envelope.ReversePath);
+        // A header field of the original may begin with a dot: whether the report's lines do is not worth a pass, stuffing is always right.
+        envelope.AddFlags(EnvelopeFlags.HasLeadingDot);
+        CommitResult commit = await report.CommitAsync(envelope.Build(), now, null).ConfigureAwait(false);
+        if (commit.Message is not { } message)
+        {
+            return false;
+        }
+
+        queue.Enqueue(message);
+        return true;
+    }
+
+    private void Write(SpoolTransaction report, SpooledMessage original, IReadOnlyList<BounceRecipient> failures, string? remoteHost, DateTimeOffset now)
+    {
+        var recipients = new FailedRecipient[failures.Count];
+        for (int i = 0; i < recipients.Length; i++)
+        {
+            BounceRecipient failure = failures[i];
+            // A reply without a code is one of ours: no server said it.
+            bool fromServer = failure.Reply.Code != 0;
+            EnhancedStatusCode status = failure.IsExpired ? new EnhancedStatusCode(5, 4, 7) : failure.Reply.Enhanced.Class == 5 ? failure.Reply.Enhanced : default;
+            string explanation = failure.IsExpired
+                ? "The message could not be delivered within the time it is kept. The last reason was: " + failure.Reply.Text
+                : fromServer ? "The server refused the message for this recipient." : failure.Reply.Text;
+            recipients[i] = new FailedRecipient(original.Envelope.RecipientText(failure.Recipient), status, explanation, fromServer ? failure.Reply : null, fromServer ? remoteHost : null);
+        }
+
+        Span<byte> token = stackalloc byte[16];
+        RandomNumberGenerator.Fill(token);
+        var info = new FailureReportInfo
+        {
+            Host = hostname,
+            ReversePath = original.Envelope.ReversePath,
+            OriginalId = original.Id,
+            Id = report.Id,
+            Token = BitConverter.ToUInt128(token),
+            Arrived = original.Arrived,
+            Date = now,
+            Recipients = recipients,
+        };
+        FailureReport.WriteHead(report, info);
+        FailureReport.WriteOriginalHeader(report, Header(original));
+        FailureReport.WriteTail(report, info);
+    }
+
+    /// <summary>The beginning of the original, as far as its header may reach. One that can't be read any more is reported without.</summary>
+    private byte[] Header(SpooledMessage original)
+    {
+        try
+        {
+            using SpoolBody body = spool.OpenBody(original);
+            var header = new byte[(int)Math.Min(body.Length, FailureReport.MaximumOriginalHeader)];
+            int length = body.Read(0, header);
+            return header[..length];
+        }
+        catch (SpoolReadException)
+        {
+            // The reason is in the log already: the attempt that failed could not read it either.
+            return [];
+        }
+    }
+}

@@ -1,0 +1,189 @@
+using System.Buffers;
+using Microsoft.Extensions.Logging;
+using Relay.Flow.Queue;
+using Relay.Spool;
+using Relay.Telemetry;
+
+namespace Relay.Flow.Settle;
+
+/// <summary>
+/// Ends an attempt: each recipient is delivered, put off, or given up with a report to the sender. The spool is told before anything is forgotten, and a report is durable before the
+/// recipient it is about is marked as failed, so that a crash at any point repeats work rather than losing it. Any thread.
+/// </summary>
+internal sealed class Settlement(
+    MessageSpool spool, MessageQueue queue, BounceMessage bounces, DeliveryLog deliveries, RelayMetrics metrics, RetrySchedule schedule, TimeProvider time, Random random, ILogger log)
+{
+    /// <summary>When a report can't be stored now, the recipient stays as it is and is looked at again after this time.</summary>
+    private static readonly TimeSpan ReportRetry = TimeSpan.FromMinutes(1);
+
+    private volatile RetrySchedule _schedule = schedule;
+
+    public void Apply(RetrySchedule schedule) => _schedule = schedule;
+
+    public async ValueTask SettleAsync(QueuedMessage message, AttemptResult result)
+    {
+        DateTimeOffset now = time.GetUtcNow();
+        int attempts = message.Attempts + 1;
+        DateTimeOffset? next = _schedule.Next(message.Message.Arrived, attempts, now, random);
+        int failed = 0;
+        int deferred = 0;
+        foreach (RecipientOutcome outcome in result.Outcomes)
+        {
+            bool given = IsGivenUp(outcome, next);
+            failed += given ? 1 : 0;
+            deferred += !given && outcome.Kind == OutcomeKind.Deferred ? 1 : 0;
+        }
+
+        if (failed > 0 && !await ReportAsync(message, result, next).ConfigureAwait(false))
+        {
+            // Nothing may be lost: those that failed wait like those that were put off, and fail again.
+            SettleLog.ReportNotStored(log, message.Message.Id.ToString());
+            deferred += failed;
+            failed = 0;
+            next = next is { } planned && planned < now + ReportRetry ? planned : now + ReportRetry;
+            Defer(result);
+        }
+
+        Update(message, result, attempts, next);
+        Record(message, result, attempts, now, next);
+        if (deferred > 0)
+        {
+            spool.ReleaseBody(message.Message);
+            queue.Retry(message, Pending(message, result, deferred, next), attempts, next!.Value);
+        }
+    }
+
+    /// <summary>Takes a message back whose attempt ended by a fault of ours: nothing is known of its recipients, so nothing is written, and all are tried again.</summary>
+    public void PutBack(QueuedMessage message)
+    {
+        DateTimeOffset now = time.GetUtcNow();
+        queue.Retry(message, message.Recipients, message.Attempts + 1, _schedule.Next(message.Message.Arrived, message.Attempts + 1, now, random) ?? now + ReportRetry);
+    }
+
+    /// <summary>A failure of the next hop's, or the end of the message's time.</summary>
+    private static bool IsGivenUp(in RecipientOutcome outcome, DateTimeOffset? next) =>
+        outcome.Kind == OutcomeKind.Failed || (outcome.Kind == OutcomeKind.Deferred && next is null);
+
+    private static void Defer(AttemptResult result)
+    {
+        foreach (ref RecipientOutcome outcome in result.Outcomes)
+        {
+            if (outcome.Kind == OutcomeKind.Failed)
+            {
+                outcome = outcome with { Kind = OutcomeKind.Deferred };
+            }
+        }
+    }
+
+    private static ushort[] Pending(QueuedMessage message, AttemptResult result, int deferred, DateTimeOffset? next)
+    {
+        if (deferred == message.Recipients.Length)
+        {
+            return message.Recipients;
+        }
+
+        var pending = new ushort[deferred];
+        int at = 0;
+        for (int i = 0; i < message.Recipients.Length; i++)
+        {
+            RecipientOutcome outcome = result.Outcomes[i];
+            if (outcome.Kind == OutcomeKind.Deferred && !IsGivenUp(outcome, next))
+            {
+                pending[at++] = message.Recipients[i];
+            }
+        }
+
+        return pending;
+    }
+
+    /// <summary>False when the report that is due could not be stored.</summary>
+    private async ValueTask<bool> ReportAsync(QueuedMessage message, AttemptResult result, DateTimeOffset? next)
+    {
+        // RFC 5321 §6.1: never a report about a report.
+        if (message.Message.Envelope.ReversePath.IsEmpty)
+        {
+            return true;
+        }
+
+        var failures = new List<BounceRecipient>();
+        for (int i = 0; i < message.Recipients.Length; i++)
+        {
+            RecipientOutcome outcome = result.Outcomes[i];
+            if (IsGivenUp(outcome, next))
+            {
+                failures.Add(new BounceRecipient(message.Recipients[i], outcome.Reply, IsExpired: outcome.Kind == OutcomeKind.Deferred));
+            }
+        }
+
+        return await bounces.SendAsync(message.Message, failures, result.Hop?.NextHop.Host).ConfigureAwait(false);
+    }
+
+    private void Update(QueuedMessage message, AttemptResult result, int attempts, DateTimeOffset? next)
+    {
+        RecipientUpdate[] updates = ArrayPool<RecipientUpdate>.Shared.Rent(message.Recipients.Length);
+        for (int i = 0; i < message.Recipients.Length; i++)
+        {
+            RecipientOutcome outcome = result.Outcomes[i];
+            RecipientState state = outcome.Kind switch
+            {
+                OutcomeKind.Delivered => RecipientState.Delivered,
+                OutcomeKind.Failed => RecipientState.Failed,
+                _ => next is null ? RecipientState.Expired : RecipientState.Pending,
+            };
+            updates[i] = new RecipientUpdate(message.Recipients[i], state, attempts, next ?? default);
+        }
+
+        spool.Update(message.Message, updates.AsSpan(0, message.Recipients.Length));
+        ArrayPool<RecipientUpdate>.Shared.Return(updates);
+    }
+
+    private static string Word(DeliveryEvent happened) => happened switch
+    {
+        DeliveryEvent.Delivered => "delivered",
+        DeliveryEvent.Deferred => "deferred",
+        DeliveryEvent.Bounced => "bounced",
+        _ => "expired",
+    };
+
+    private void Record(QueuedMessage message, AttemptResult result, int attempts, DateTimeOffset now, DateTimeOffset? next)
+    {
+        SpooledMessage spooled = message.Message;
+        for (int i = 0; i < message.Recipients.Length; i++)
+        {
+            RecipientOutcome outcome = result.Outcomes[i];
+            DeliveryEvent happened = outcome.Kind switch
+            {
+                OutcomeKind.Delivered => DeliveryEvent.Delivered,
+                OutcomeKind.Failed => DeliveryEvent.Bounced,
+                _ => next is null ? DeliveryEvent.Expired : DeliveryEvent.Deferred,
+            };
+            string word = Word(happened);
+            metrics.RecipientSettled(word);
+            ReadOnlySpan<byte> to = spooled.Envelope.Recipient(message.Recipients[i]);
+            deliveries.Write(new DeliveryRecord
+            {
+                Time = now,
+                Id = spooled.Id,
+                Event = happened,
+                Size = spooled.Size,
+                Attempt = attempts,
+                DelayMs = (long)(now - spooled.Arrived).TotalMilliseconds,
+                NextHop = result.Hop?.NextHop,
+                Source = result.Hop?.Source,
+                Tls = result.Hop?.Tls,
+                Reply = outcome.Reply,
+                Client = spooled.Client?.ToString(),
+                NextAttempt = happened == DeliveryEvent.Deferred ? next : null,
+            }, spooled.Envelope.ReversePath, to);
+            if (happened == DeliveryEvent.Delivered)
+            {
+                continue;
+            }
+
+            if (log.IsEnabled(LogLevel.Information))
+            {
+                SettleLog.NotDelivered(log, spooled.Id.ToString(), LogText.Clean(to), word, message.Destination.Name, outcome.Reply.ToString(), next);
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+
+namespace Relay.Telemetry;
+
+/// <summary>Log lines of delivery and settlement; events 200 to 299. Whatever came from a peer has gone through <see cref="LogText"/> or is a cleaned reply.</summary>
+internal static partial class SettleLog
+{
+    [LoggerMessage(200, LogLevel.Information, "{Id} to {Recipient} {Event} at {Destination}: {Reply} (next attempt: {Next:u})")]
+    public static partial void NotDelivered(ILogger log, string id, string recipient, string @event, string destination, string reply, DateTimeOffset? next);
+
+    [LoggerMessage(201, LogLevel.Error, "{Id} the report to its sender could not be stored; the message stays and is tried again")]
+    public static partial void ReportNotStored(ILogger log, string id);
+
+    [LoggerMessage(202, LogLevel.Critical, "{Id} delivery failed by our own fault; the message is tried again")]
+    public static partial void Faulted(ILogger log, string id, Exception exception);
+
+    [LoggerMessage(203, LogLevel.Error, "{Id} cannot be read from the spool: {Reason}")]
+    public static partial void Unreadable(ILogger log, string id, string reason);
+
+    [LoggerMessage(204, LogLevel.Information, "{Count} undelivered messages found in the spool")]
+    public static partial void Recovered(ILogger log, int count);
+
+    [LoggerMessage(205, LogLevel.Warning, "{Count} deliveries did not end within the grace time; their messages stay in the spool")]
+    public static partial void NotEnded(ILogger log, int count);
+}

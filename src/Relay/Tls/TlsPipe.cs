@@ -1,0 +1,76 @@
+using System.IO.Pipelines;
+using System.Net.Security;
+using System.Security.Authentication;
+
+namespace Relay.Tls;
+
+/// <summary>
+/// TLS over a duplex pipe, as a duplex pipe: one class for STARTTLS and implicit TLS, inbound and outbound. The transport below stays its owner's; disposing
+/// this says close_notify first, without which OpenSSL's clients report a truncated connection. The owner's deadline ends a handshake or a farewell by cancelling
+/// the transport's pending read and flush. One reader and one writer at a time.
+/// </summary>
+internal sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
+{
+    private readonly SslStream _stream;
+
+    private TlsPipe(SslStream stream)
+    {
+        _stream = stream;
+        Input = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true, bufferSize: 16 * 1024, useZeroByteReads: true));
+        Output = PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
+    }
+
+    public PipeReader Input { get; }
+
+    public PipeWriter Output { get; }
+
+    /// <summary>Protocol version and cipher suite, as the delivery log names them.</summary>
+    public string Version => _stream.SslProtocol switch
+    {
+        SslProtocols.Tls13 => "TLSv1.3",
+        SslProtocols.Tls12 => "TLSv1.2",
+        _ => _stream.SslProtocol.ToString(),
+    };
+
+    public string Cipher => _stream.NegotiatedCipherSuite.ToString();
+
+    /// <summary>Handshake as the server. Nothing may wait unread in <paramref name="transport"/> from before: the caller has refused it.</summary>
+    public static ValueTask<TlsResult> ServerAsync(IDuplexPipe transport, SslServerAuthenticationOptions options) =>
+        HandshakeAsync(transport, stream => stream.AuthenticateAsServerAsync(options, CancellationToken.None));
+
+    /// <summary>Handshake as the client.</summary>
+    public static ValueTask<TlsResult> ClientAsync(IDuplexPipe transport, SslClientAuthenticationOptions options) =>
+        HandshakeAsync(transport, stream => stream.AuthenticateAsClientAsync(options, CancellationToken.None));
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await _stream.ShutdownAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+        {
+            // The peer has gone, or the deadline has come: there is nobody left to say good-bye to.
+        }
+
+        await Input.CompleteAsync().ConfigureAwait(false);
+        await Output.CompleteAsync().ConfigureAwait(false);
+        await _stream.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static async ValueTask<TlsResult> HandshakeAsync(IDuplexPipe transport, Func<SslStream, Task> handshake)
+    {
+        var stream = new SslStream(new DuplexPipeStream(transport.Input, transport.Output), leaveInnerStreamOpen: true);
+        try
+        {
+            await handshake(stream).ConfigureAwait(false);
+            return new TlsResult(new TlsPipe(stream), "");
+        }
+        catch (Exception e) when (e is AuthenticationException or IOException or OperationCanceledException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            await stream.DisposeAsync().ConfigureAwait(false);
+            // The inner message is OpenSSL's own reason, which is the one an operator can search for.
+            return new TlsResult(null, e is OperationCanceledException ? "timed out" : (e.InnerException ?? e).Message);
+        }
+    }
+}

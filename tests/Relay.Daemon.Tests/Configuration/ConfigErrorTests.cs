@@ -1,0 +1,157 @@
+using Relay.Daemon.Configuration;
+
+namespace Relay.Daemon.Tests.Configuration;
+
+public sealed class ConfigErrorTests
+{
+    [Fact]
+    public void A_wrong_file_reports_all_its_errors_at_once_in_order_with_line_and_column() => Assert.Equal(
+    [
+        "relay.toml:1:12: \"-bad-.example\" is not a domain name: a name is made of labels with 1 to 63 letters, digits and hyphens, like \"mail.example.net\"",
+        "relay.toml:4:14: \"synk\" is not one of \"sync\", \"os\": did you mean \"sync\"?",
+        "relay.toml:7:11: \"0.0.0.0\" has no port: write \"0.0.0.0:25\"",
+        "relay.toml:8:7: one of \"none\", \"starttls\", \"implicit\" is expected here, not true or false",
+        "relay.toml:10:1: this [[listener]] has no address: write address = … (address and port)",
+        "relay.toml:14:15: \"10.1.2.3/8\" has bits set behind its prefix: write \"10.0.0.0/8\"",
+        "relay.toml:14:29: \"0.0.0.0/0\" would make this an open relay: list the networks of your own clients, each with a prefix of /8 or longer",
+        "relay.toml:17:16: 0 octets are out of range: write a size from \"64KiB\" to \"2GiB\"",
+        "relay.toml:18:14: a number without quotes is expected here, not a string",
+        "relay.toml:19:1: unknown key comand_timeout in [limits]: did you mean command_timeout?",
+        "relay.toml:22:16: \"5 minutes\" is not a duration: write a whole number and ms, s, m, h or d, like \"30s\" or \"5m\"",
+        "relay.toml:24:2: unknown section limts at the top of the file: did you mean limits?",
+    ], Config.Errors("""
+        hostname = "-bad-.example"
+
+        [spool]
+        durability = "synk"
+
+        [[listener]]
+        address = "0.0.0.0"
+        tls = true
+
+        [[listener]]
+        role = "relay"
+
+        [access]
+        relay_from = ["10.1.2.3/8", "0.0.0.0/0"]
+
+        [limits]
+        message_size = 0
+        recipients = "1000"
+        comand_timeout = "5m"
+
+        [delivery]
+        retry = ["5m", "5 minutes"]
+
+        [limts]
+        errors = 3
+        """));
+
+    [Theory]
+    [InlineData("hostnam = \"a.example\"", "relay.toml:1:1: unknown key hostnam at the top of the file: did you mean hostname?")]
+    [InlineData("[delivery]\nretires = []", "relay.toml:2:1: unknown key retires in [delivery]: did you mean retry?")]
+    [InlineData("[delivery]\ntimeout = 3", "relay.toml:2:1: unknown key timeout in [delivery]: did you mean timeouts?")]
+    [InlineData("message_size = \"1MiB\"", "relay.toml:1:1: unknown key message_size at the top of the file: it belongs into [limits]")]
+    [InlineData("[log]\nhostname = \"a\"", "relay.toml:2:1: unknown key hostname in [log]: it belongs at the top of the file")]
+    [InlineData("[admin]\ntoken = \"x\"", "relay.toml:2:1: unknown key token in [admin]: known here are address")]
+    [InlineData("[[route]]\ndomain = \"*\"\nnext_hop = \"smtp://a.example\"\nuser = \"x\"", "relay.toml:4:1: unknown key user in [[route]]: known here are domain, next_hop, tls")]
+    public void An_unknown_key_is_an_error_with_the_nearest_known_one(string text, string error) => Assert.Equal(error, Config.Error(text));
+
+    [Theory]
+    [InlineData("spool = 3", "relay.toml:1:1: spool is a section: write [spool] and its keys below")]
+    [InlineData("[[spool]]\npath = \"x\"", "relay.toml:1:3: spool is a section: write [spool] and its keys below")]
+    [InlineData("[listener]\naddress = \"127.0.0.1:25\"", "relay.toml:1:2: there may be many of listener: write [[listener]] and its keys below, once for each")]
+    [InlineData("listener = [3]", "relay.toml:1:1: there may be many of listener: write [[listener]] and its keys below, once for each")]
+    public void A_section_of_the_wrong_shape_is_an_error(string text, string error) => Assert.Equal(error, Config.Error(text));
+
+    [Fact]
+    public void What_is_no_TOML_is_told_with_line_and_column()
+    {
+        string[] errors = Config.Errors("hostname = \"a.example\"\n[spool\npath = 3 4\n");
+        Assert.True(errors.Length >= 2);
+        Assert.StartsWith("relay.toml:2:7: ", errors[0], StringComparison.Ordinal);
+        Assert.All(errors, static e => Assert.DoesNotContain('\n', e));
+    }
+
+    [Theory]
+    [InlineData("hostname = \"a\"\nhostname = \"b\"", "relay.toml:2:1: ")]
+    [InlineData("[spool]\n[log]\n[spool]", "relay.toml:3:1: ")]
+    public void A_key_given_twice_is_an_error(string text, string start) => Assert.StartsWith(start, Config.Error(text), StringComparison.Ordinal);
+
+    [Fact]
+    public void An_item_in_an_inline_list_is_told_where_it_stands() =>
+        Assert.Equal("relay.toml:1:51: this [[route]] has no next_hop: write next_hop = … (next hop)", Config.Error("route = [{ domain = \"a\", next_hop = \"smtp://b\" }, { domain = \"*\" }]"));
+
+    [Theory]
+    [InlineData("lmtp://10.0.0.1", "\"lmtp://10.0.0.1\": lmtp:// is not supported yet: use smtp:// or smtps://")]
+    [InlineData("lmtp+unix:///run/lmtp", "\"lmtp+unix:///run/lmtp\": lmtp+unix:// is not supported yet: use smtp:// or smtps://")]
+    [InlineData("smtp://user:secret@a.example", "\"smtp://user:secret@a.example\" has a user in it, which is not supported yet")]
+    [InlineData("a.example:25", "\"a.example:25\" is not a next hop: write it like \"smtp://mail.example.net:25\" or \"smtps://[2001:db8::1]:465\"")]
+    [InlineData("smtp://a.example/", "\"smtp://a.example/\" names no host: write it like \"smtp://mail.example.net:25\" or \"smtps://[2001:db8::1]:465\"")]
+    [InlineData("smtp://a.example:0", "\"smtp://a.example:0\" has no port from 1 to 65535 at its end: write it like \"smtp://mail.example.net:25\" or \"smtps://[2001:db8::1]:465\"")]
+    [InlineData("smtp://::1", "\"smtp://::1\" has no port from 1 to 65535 at its end: write it like \"smtp://mail.example.net:25\" or \"smtps://[2001:db8::1]:465\"")]
+    public void A_wrong_next_hop_says_what_would_be_right(string hop, string error) => Assert.Equal("relay.toml:3:12: " + error, Config.Error($"[[route]]\ndomain = \"*\"\nnext_hop = \"{hop}\""));
+
+    [Theory]
+    [InlineData("0.0.0.0/0")]
+    [InlineData("0.0.0.0/1")]
+    [InlineData("8.0.0.0/7")]
+    [InlineData("::/0")]
+    [InlineData("2000::/3")]
+    [InlineData("fc00::/6")]
+    public void A_network_that_makes_an_open_relay_is_refused(string network) =>
+        Assert.Contains("would make this an open relay", Config.Error($"[access]\nrelay_from = [\"{network}\"]"), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("smtp://127.0.0.1:25", "127.0.0.1:25")]
+    [InlineData("smtp://127.0.0.1:25", "0.0.0.0:25")]
+    [InlineData("smtp://127.0.0.2:25", "[::]:25")]
+    [InlineData("smtp://[::1]", "[::]:25")]
+    [InlineData("smtp://localhost", "127.0.0.1:25")]
+    [InlineData("smtp://relay.example", "192.0.2.1:25")]
+    public void A_route_that_leads_back_to_a_listener_is_an_error(string hop, string listener)
+    {
+        string text = $"""
+            hostname = "relay.example"
+            listener = [ {"{"} address = "{listener}" {"}"} ]
+            [access]
+            relay_domains = ["a.example", "b.example", "other.example"]
+            [[route]]
+            domain = "other.example"
+            next_hop = "smtp://10.0.0.1"
+            [[route]]
+            domain = "*"
+            next_hop = "{hop}"
+            """;
+        string error = Config.Error(text);
+        Assert.StartsWith("relay.toml:10:12: smtp://", error, StringComparison.Ordinal);
+        Assert.Contains("is a listener of this relay: mail for a.example, b.example", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1:25", "127.0.0.1:25", "127.0.0.1:25 is taken by a listener above: choose another port")]
+    [InlineData("0.0.0.0:25", "127.0.0.1:25", "127.0.0.1:25 is served by the listener 0.0.0.0:25 above: leave one of them out")]
+    [InlineData("0.0.0.0:25", "[::]:25", "[::]:25 is served by the listener 0.0.0.0:25 above: leave one of them out")]
+    public void Two_listeners_at_one_address_are_an_error(string first, string second, string error) =>
+        Assert.Equal("relay.toml:4:11: " + error, Config.Error($"[[listener]]\naddress = \"{first}\"\n[[listener]]\naddress = \"{second}\""));
+
+    [Fact]
+    public void The_admin_listener_needs_an_address_of_its_own() =>
+        Assert.Equal("relay.toml:2:11: 127.0.0.1:2525 is taken by a listener above: choose another port", Config.Error("[admin]\naddress = \"127.0.0.1:2525\""));
+
+    [Fact]
+    public void Clear_text_on_a_hop_that_is_all_TLS_is_an_error() => Assert.Equal(
+        "relay.toml:4:7: smtps://a.example:465 speaks TLS from the first octet, so tls = \"none\" can't be: leave it out, or write smtp://",
+        Config.Error("[[route]]\ndomain = \"*\"\nnext_hop = \"smtps://a.example\"\ntls = \"none\""));
+
+    [Fact]
+    public void A_variable_that_is_not_set_is_an_error() =>
+        Assert.Equal("relay.toml:1:12: the environment has no variable RELAY_NAME: set it, or write the value here", Config.Error("hostname = \"${RELAY_NAME}\""));
+
+    [Fact]
+    public void A_missing_file_is_an_error()
+    {
+        ConfigResult result = ConfigFile.Load("/nonexistent/relay.toml");
+        Assert.Equal("/nonexistent/relay.toml:1:1: there is no such file", Assert.Single(result.Errors).ToString());
+    }
+}

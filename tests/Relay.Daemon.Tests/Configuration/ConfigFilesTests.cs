@@ -1,0 +1,106 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Relay.Daemon.Configuration;
+
+namespace Relay.Daemon.Tests.Configuration;
+
+/// <summary>What a configuration names on the disk.</summary>
+public sealed class ConfigFilesTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("relay-config-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, true);
+
+    [Fact]
+    public void A_certificate_and_its_key_are_taken()
+    {
+        WritePair("tls");
+        DaemonOptions options = Config.Valid("[tls]\ncertificate = \"tls.pem\"\nkey = \"tls.key\"", _folder);
+        Assert.Equal(Path.Combine(_folder, "tls.pem"), options.Engine.Tls!.CertificatePath);
+        Assert.Equal(Path.Combine(_folder, "tls.key"), options.Engine.Tls!.KeyPath);
+    }
+
+    [Fact]
+    public void A_key_of_another_certificate_is_an_error()
+    {
+        WritePair("tls");
+        WritePair("other");
+        Assert.StartsWith($"relay.toml:3:7: {_folder}/other.key is not the private key of {_folder}/tls.pem in PEM form: ",
+            Config.Error("[tls]\ncertificate = \"tls.pem\"\nkey = \"other.key\"", _folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Missing_files_are_all_told() => Assert.Equal(
+        [$"relay.toml:2:15: there is no file {_folder}/tls.pem", $"relay.toml:3:7: there is no file {_folder}/tls.key", $"relay.toml:5:14: there is no file {_folder}/list"],
+        Config.Errors("[tls]\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\n[access]\nrecipients = \"list\"", _folder));
+
+    [Fact]
+    public void A_file_that_holds_no_certificate_is_an_error()
+    {
+        WritePair("tls");
+        File.WriteAllText(Path.Combine(_folder, "tls.pem"), "hello");
+        Assert.StartsWith($"relay.toml:2:15: {_folder}/tls.pem holds no certificate in PEM form", Config.Error("[tls]\ncertificate = \"tls.pem\"\nkey = \"tls.key\"", _folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_encrypted_key_is_an_error()
+    {
+        WritePair("tls");
+        using ECDsa key = ECDsa.Create();
+        File.WriteAllText(Path.Combine(_folder, "tls.key"), key.ExportEncryptedPkcs8PrivateKeyPem("secret", new PbeParameters(PbeEncryptionAlgorithm.Aes128Cbc, HashAlgorithmName.SHA256, 1000)));
+        Assert.StartsWith($"relay.toml:3:7: {_folder}/tls.key is encrypted", Config.Error("[tls]\ncertificate = \"tls.pem\"\nkey = \"tls.key\"", _folder), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("certificate", "key")]
+    [InlineData("key", "certificate")]
+    public void A_certificate_without_a_key_or_a_key_without_a_certificate_is_an_error(string given, string missing) =>
+        Assert.EndsWith($"[tls] has a {given} and no {missing}: give both or neither", Config.Error($"[tls]\n{given} = \"x\"", _folder), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_list_of_recipients_is_read_in_lower_case_without_comments()
+    {
+        File.WriteAllText(Path.Combine(_folder, "list"), "# who is here\nHans@Example.net\n\n  eva.b+tag@example.net  \r\nü@bücher.example");
+        DaemonOptions options = Config.Valid("[access]\nrecipients = \"list\"", _folder);
+        Assert.Equal(["eva.b+tag@example.net", "hans@example.net", "ü@bücher.example"], options.Engine.Access.Recipients!.Order(StringComparer.Ordinal));
+        Assert.Contains("HANS@EXAMPLE.NET", (IReadOnlySet<string>)options.Engine.Access.Recipients!);
+    }
+
+    [Fact]
+    public void A_wrong_line_in_the_list_is_told_in_its_own_file()
+    {
+        File.WriteAllText(Path.Combine(_folder, "list"), "hans@example.net\n  not an address\n<eva@example.net>\n");
+        Assert.Equal(
+        [
+            $"{_folder}/list:2:3: \"not an address\" is not a mail address: write it like \"postmaster@example.net\"",
+            $"{_folder}/list:3:1: \"<eva@example.net>\" is not a mail address: write it like \"postmaster@example.net\"",
+        ], Config.Errors("[access]\nrecipients = \"list\"", _folder));
+    }
+
+    [Fact]
+    public void A_file_that_is_no_UTF8_is_told_where()
+    {
+        string path = Path.Combine(_folder, "relay.toml");
+        File.WriteAllBytes(path, [.. "hostname = \"a\"\n# "u8, 0xff, (byte)'\n']);
+        Assert.Equal($"{path}:2:3: this is not UTF-8: save the file in UTF-8", Assert.Single(ConfigFile.Load(path).Errors).ToString());
+    }
+
+    [Fact]
+    public void Paths_begin_at_the_folder_of_the_file()
+    {
+        string path = Path.Combine(_folder, "relay.toml");
+        File.WriteAllText(path, "\ufeff[spool]\npath = \"../mail\"");
+        Assert.Equal(Path.GetFullPath(Path.Combine(_folder, "../mail")), ConfigFile.Load(path).Options!.Engine.Spool.Path);
+        File.WriteAllText(path, "[spool]\npath = \"/var/mail\"");
+        Assert.Equal("/var/mail", ConfigFile.Load(path).Options!.Engine.Spool.Path);
+    }
+
+    private void WritePair(string name)
+    {
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=relay.example", key, HashAlgorithmName.SHA256);
+        using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(200));
+        File.WriteAllText(Path.Combine(_folder, name + ".pem"), certificate.ExportCertificatePem());
+        File.WriteAllText(Path.Combine(_folder, name + ".key"), key.ExportPkcs8PrivateKeyPem());
+    }
+}

@@ -1,0 +1,89 @@
+using Relay.Daemon.Configuration;
+
+namespace Relay.Daemon.Tests.Configuration;
+
+public sealed class ConfigPrinterTests
+{
+    [Fact]
+    public void The_default_prints_every_key_that_has_a_value()
+    {
+        string printed = ConfigPrinter.Print(Config.Valid("hostname = \"relay.example\"", "/work"));
+        Assert.StartsWith("""
+            hostname = "relay.example"
+
+            [spool]
+            path = "/work/spool"
+            durability = "sync"
+
+            [[listener]]
+            address = "127.0.0.1:2525"
+            role = "relay"
+            tls = "starttls"
+
+            [access]
+            relay_from = ["127.0.0.0/8", "::1/128"]
+            relay_domains = []
+
+            [limits]
+            message_size = "25MiB"
+
+            """, printed, StringComparison.Ordinal);
+        Assert.Contains("retry = [\"5m\", \"10m\", \"20m\", \"40m\", \"1h\", \"2h\", \"4h\"]\nexpire = \"5d\"\n", printed, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("""
+        hostname = "a.example"
+        [spool]
+        path = 'a "b" \c'
+        durability = "os"
+        [[listener]]
+        address = "[::]:25"
+        [[listener]]
+        address = "127.0.0.1:587"
+        role = "submission"
+        tls = "none"
+        [access]
+        relay_from = []
+        relay_domains = ["b.example", "a.example"]
+        postmaster = "p@a.example"
+        [limits]
+        message_size = 26214401
+        command_timeout = "90s"
+        [dns]
+        servers = ["127.0.0.1:53"]
+        [delivery]
+        ip = "4"
+        expire = "36h"
+        [delivery.timeouts]
+        connect = "1500ms"
+        [[route]]
+        domain = "*"
+        next_hop = "smtp://[::1]:2526"
+        tls = "verified"
+        [log]
+        deliveries = ""
+        """)]
+    public void What_is_printed_parses_back_to_the_same(string text)
+    {
+        DaemonOptions options = Config.Valid(text, "/work");
+        string printed = ConfigPrinter.Print(options);
+        DaemonOptions again = Config.Valid(printed, "/elsewhere");
+        Assert.Equal(printed, ConfigPrinter.Print(again));
+        Assert.Equal(options.Engine.Hostname, again.Engine.Hostname);
+        Assert.Equal(options.Engine.Spool, again.Engine.Spool);
+        Assert.Equal(options.Engine.Listeners, again.Engine.Listeners);
+        Assert.Equal(options.Engine.Access.RelayFrom, again.Engine.Access.RelayFrom);
+        Assert.Equal(options.Engine.Access.RelayDomains, again.Engine.Access.RelayDomains);
+        Assert.Equal(options.Engine.Access.Postmaster, again.Engine.Access.Postmaster);
+        Assert.Equal(options.Engine.Limits, again.Engine.Limits);
+        Assert.Equal(options.Engine.Dns.Servers, again.Engine.Dns.Servers);
+        Assert.Equal(options.Engine.Delivery.Retry, again.Engine.Delivery.Retry);
+        Assert.Equal(options.Engine.Delivery with { Retry = [] }, again.Engine.Delivery with { Retry = [] });
+        Assert.Equal(options.Engine.Routes, again.Engine.Routes);
+        Assert.Equal(options.Engine.DeliveryLogPath, again.Engine.DeliveryLogPath);
+        Assert.Equal(options.Admin, again.Admin);
+        Assert.Equal(options.Log, again.Log);
+    }
+}

@@ -1,0 +1,95 @@
+using System.Security.Cryptography.X509Certificates;
+
+namespace Relay.EndToEnd.Tests.Harness;
+
+/// <summary>
+/// A private Postfix with its own configuration, queue, data and log: an MX for one domain that offers STARTTLS and delivers everything to one mailbox file. Needs root, as
+/// Postfix does; elsewhere the test is skipped.
+/// </summary>
+internal sealed class PostfixInstance : IAsyncDisposable
+{
+    public const string Domain = "post.test";
+
+    private readonly TempFolder _folder = new();
+    private readonly string _postfix = Tool.Find("postfix", "postfix");
+    private readonly string _configuration;
+
+    private PostfixInstance(string address, int port)
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Postfix can only be started by root");
+        _configuration = Directory.CreateDirectory(_folder.File("etc")).FullName;
+        Directory.CreateDirectory(_folder.File("queue"));
+        Directory.CreateDirectory(_folder.File("data"));
+        _folder.SharedFolder("mail");
+        using X509Certificate2 certificate = SelfSigned.Create("mx.post.test");
+        string pem = _folder.Write("etc/tls.pem", certificate.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem() + "\n" + certificate.ExportCertificatePem());
+        _folder.Write("etc/main.cf", $"""
+            compatibility_level = 3.6
+            queue_directory = {_folder.File("queue")}
+            data_directory = {_folder.File("data")}
+            maillog_file_prefixes = {_folder.Path}
+            maillog_file = {LogFile}
+            myhostname = mx.post.test
+            mydestination =
+            mynetworks =
+            inet_protocols = ipv4
+            alias_maps =
+            virtual_mailbox_domains = {Domain}
+            virtual_mailbox_base = {_folder.File("mail")}
+            virtual_mailbox_maps = static:inbox
+            virtual_mailbox_limit = 0
+            virtual_minimum_uid = 1
+            virtual_uid_maps = static:65534
+            virtual_gid_maps = static:65534
+            smtpd_relay_restrictions = reject_unauth_destination
+            smtpd_tls_security_level = may
+            smtpd_tls_chain_files = {pem}
+            smtpd_tls_loglevel = 1
+
+            """);
+        _folder.Write("etc/master.cf", $"""
+            {address}:{port} inet n - n - - smtpd
+            cleanup unix n - n - 0 cleanup
+            qmgr unix n - n 300 1 qmgr
+            tlsmgr unix - - n 1000? 1 tlsmgr
+            rewrite unix - - n - - trivial-rewrite
+            bounce unix - - n - 0 bounce
+            defer unix - - n - 0 bounce
+            trace unix - - n - 0 bounce
+            proxymap unix - - n - - proxymap
+            smtp unix - - n - - smtp
+            error unix - - n - - error
+            retry unix - - n - - error
+            virtual unix - n n - - virtual
+            anvil unix - - n - 1 anvil
+            postlog unix-dgram n - n - 1 postlogd
+
+            """);
+    }
+
+    private string LogFile => _folder.File("maillog");
+
+    public string Log => File.Exists(LogFile) ? File.ReadAllText(LogFile) : "";
+
+    /// <summary>What was delivered, as an mbox.</summary>
+    public string Mailbox => File.Exists(_folder.File("mail/inbox")) ? File.ReadAllText(_folder.File("mail/inbox")) : "";
+
+    public static async Task<PostfixInstance> StartAsync(string address, int port)
+    {
+        var instance = new PostfixInstance(address, port);
+        await using var owner = await ToolProcess.RunAsync("/bin/chown", ["postfix", instance._folder.File("data")]);
+        Assert.True(owner.ExitCode == 0, owner.Transcript);
+        await using var start = await ToolProcess.RunAsync(instance._postfix, ["-c", instance._configuration, "start"]);
+        Assert.True(start.ExitCode == 0, $"postfix start: {start.Transcript}\n{instance.Log}");
+        await Eventually.True(() => Listening.On(address, port), $"Postfix listens on {address}:{port}\n{instance.Log}");
+        return instance;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await using (await ToolProcess.RunAsync(_postfix, ["-c", _configuration, "stop"]))
+        {
+            _folder.Dispose();
+        }
+    }
+}

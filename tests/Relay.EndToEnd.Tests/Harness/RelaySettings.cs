@@ -1,0 +1,42 @@
+namespace Relay.EndToEnd.Tests.Harness;
+
+/// <summary>
+/// The text of a relay.toml, table by table, with what most tests want as the default: one plain listener on a port that the kernel chooses, quick retries, no TLS outside,
+/// and no name server (nothing answers on the discard port), so that nothing leaves this machine.
+/// </summary>
+internal sealed record RelaySettings
+{
+    public string Spool { get; init; } = """path = "spool" """;
+
+    public IReadOnlyList<string> Listeners { get; init; } = ["none"];
+
+    public string Access { get; init; } = "";
+
+    public string Limits { get; init; } = "";
+
+    public string Dns { get; init; } = """servers = ["127.0.0.1:9"]""";
+
+    public string Delivery { get; init; } = "";
+
+    public string DeliveryTls { get; init; } = "none";
+
+    /// <summary>Next hops by domain pattern; for the rest, MX.</summary>
+    public IReadOnlyDictionary<string, string> Routes { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Everything goes to this host and port.</summary>
+    public static RelaySettings SmartHost(string address, int port) =>
+        new() { Routes = new Dictionary<string, string> { ["*"] = $"smtp://{address}:{port}" } };
+
+    public string ToToml() => string.Join("\n", [
+        "hostname = \"relay.test\"",
+        "[spool]", Spool,
+        .. Listeners.SelectMany(tls => (string[])["[[listener]]", "address = \"127.0.0.1:0\"", "role = \"relay\"", $"tls = \"{tls}\""]),
+        "[access]", Access,
+        "[limits]", Limits,
+        "[dns]", "reverse = false", Dns,
+        "[delivery]", "retry = [\"1s\"]", "ip = \"4\"", $"tls = \"{DeliveryTls}\"", Delivery,
+        .. Routes.SelectMany(route => (string[])["[[route]]", $"domain = \"{route.Key}\"", $"next_hop = \"{route.Value}\""]),
+        "[admin]", "address = \"127.0.0.1:0\"",
+        "[log]", "deliveries = \"deliveries.jsonl\"",
+        ""]);
+}

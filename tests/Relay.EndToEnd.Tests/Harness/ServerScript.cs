@@ -1,0 +1,17 @@
+using System.Security.Cryptography.X509Certificates;
+
+namespace Relay.EndToEnd.Tests.Harness;
+
+/// <summary>How a <see cref="ScriptedServer"/> behaves. Replies are without CRLF; null means the usual one. The functions are called on the sessions' own threads.</summary>
+internal sealed record ServerScript
+{
+    public Func<string, string?> OnRecipient { get; init; } = _ => null;
+
+    public Func<ArrivedMessage, string?> OnMessage { get; init; } = _ => null;
+
+    /// <summary>With one, STARTTLS is offered.</summary>
+    public X509Certificate2? Certificate { get; init; }
+
+    /// <summary>Offer BDAT (RFC 3030).</summary>
+    public bool Chunking { get; init; }
+}
