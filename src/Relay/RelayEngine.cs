@@ -102,6 +102,11 @@ public sealed class RelayEngine : IAsyncDisposable
             _dns = _resolvers(options.Dns);
         }
 
+        if (options.DeliveryLogPath != _options.DeliveryLogPath)
+        {
+            _deliveries.Reopen(options.DeliveryLogPath);
+        }
+
         _options = options;
         DeliverySettings settings = SettingsFor(options);
         _queue?.Apply(new RouteTable(options.Routes).Find);

@@ -116,7 +116,7 @@ internal static class ConfigTable
         [
             ConfigKey.Of("level", ConfigTypes.LogLevel, d => d.Log.Level, (d, v) => d.Log = d.Log with { Level = v }, "The least that is logged to standard error."),
             ConfigKey.Of("deliveries", ConfigTypes.OptionalPath, d => d.DeliveryLogPath ?? "", (d, v) => d.DeliveryLogPath = v.Length == 0 ? null : v,
-                "The delivery log, one JSON object for each recipient and event; empty for none. A change needs a restart.", "`deliveries.jsonl` beside the file"),
+                "The delivery log, one JSON object for each recipient and event; empty for none.", "`deliveries.jsonl` beside the file"),
         ]),
     ];
 

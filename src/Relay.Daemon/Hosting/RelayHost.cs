@@ -210,7 +210,6 @@ internal sealed class RelayHost : IAsyncDisposable
         WarnUnless(fresh.Engine.Listeners.SequenceEqual(_options.Engine.Listeners), "[[listener]]");
         WarnUnless(fresh.Engine.Spool == _options.Engine.Spool, "[spool]");
         WarnUnless(fresh.Admin == _options.Admin, "[admin]");
-        WarnUnless(fresh.Engine.DeliveryLogPath == _options.Engine.DeliveryLogPath, "deliveries in [log]");
         int configured = fresh.Engine.Limits.Connections;
         if (configured != _options.Engine.Limits.Connections)
         {
@@ -220,7 +219,7 @@ internal sealed class RelayHost : IAsyncDisposable
         _options = fresh with
         {
             Admin = _options.Admin,
-            Engine = fresh.Engine with { Listeners = _options.Engine.Listeners, Spool = _options.Engine.Spool, DeliveryLogPath = _options.Engine.DeliveryLogPath },
+            Engine = fresh.Engine with { Listeners = _options.Engine.Listeners, Spool = _options.Engine.Spool },
         };
         _logging.Level = fresh.Log.Level;
         HostLog.Reloaded(_log);

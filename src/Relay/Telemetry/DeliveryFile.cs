@@ -14,7 +14,7 @@ internal sealed class DeliveryFile(string path, TimeProvider time, ILogger log, 
     private long _lastLogged;
     private bool _failed;
 
-    public string Path { get; } = path;
+    public string Path { get; set; } = path;
 
     /// <summary>Appends whole lines: all of them, or none as far as the disk lets us take back a part.</summary>
     public async Task<bool> TryAppendAsync(ReadOnlyMemory<byte> lines)

@@ -24,36 +24,35 @@ public sealed class DeliveryLog : IAsyncDisposable
     private static DeliveryLine? _line;
 
     private readonly Lock _lock = new();
-    private readonly DeliveryFile? _file;
+    private readonly DeliveryFile _file;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
-    private readonly RelayMetrics? _metrics;
-    private readonly ITimer? _timer;
-    private readonly Task _loop = Task.CompletedTask;
+    private readonly RelayMetrics _metrics;
+    private readonly ITimer _timer;
+    private readonly Task _loop;
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
     private LineBuffer _filling = new();
     private LineBuffer _writing = new();
     private bool _dropping;
     private bool _reopen;
+    private volatile string? _path;
 
     /// <summary>Opens nothing yet: the file is made by the first flush. A null path makes a log that writes nothing.</summary>
     public DeliveryLog(string? path, TimeProvider time, ILogger log, RelayMetrics metrics)
     {
         _time = time;
         _log = log;
-        if (path is not null)
-        {
-            _metrics = metrics;
-            _file = new DeliveryFile(path, time, log, metrics);
-            _timer = time.CreateTimer(static log => ((DeliveryLog)log!).Wake(), this, FlushPeriod, FlushPeriod);
-            _loop = Task.Run(FlushLoopAsync);
-        }
+        _path = path;
+        _metrics = metrics;
+        _file = new DeliveryFile(path ?? "", time, log, metrics);
+        _timer = time.CreateTimer(static log => ((DeliveryLog)log!).Wake(), this, FlushPeriod, FlushPeriod);
+        _loop = Task.Run(FlushLoopAsync);
     }
 
     /// <summary>Adds one line. The octets of the addresses are copied.</summary>
     public void Write(in DeliveryRecord record, ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
     {
-        if (_file is null)
+        if (_path is null)
         {
             return;
         }
@@ -81,7 +80,7 @@ public sealed class DeliveryLog : IAsyncDisposable
 
         if (!line.IsEmpty)
         {
-            _metrics!.DeliveryRecordDropped();
+            _metrics.DeliveryRecordDropped();
             if (firstDrop)
             {
                 DeliveryLogEvents.Dropping(_log, _file.Path);
@@ -95,20 +94,19 @@ public sealed class DeliveryLog : IAsyncDisposable
     }
 
     /// <summary>After a rotation: what was written before this call goes to the old file; a new one is made at the path for what comes once that is done.</summary>
-    public void Reopen()
+    public void Reopen() => Reopen(_path);
+
+    /// <summary>The same with another path; null writes nothing from now on.</summary>
+    public void Reopen(string? path)
     {
+        _path = path;
         Volatile.Write(ref _reopen, true);
         Wake();
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (_file is null)
-        {
-            return;
-        }
-
-        await _timer!.DisposeAsync().ConfigureAwait(false);
+        await _timer.DisposeAsync().ConfigureAwait(false);
         _wake.Writer.TryComplete();
         try
         {
@@ -132,12 +130,18 @@ public sealed class DeliveryLog : IAsyncDisposable
         }
 
         await FlushAsync().ConfigureAwait(false);
-        _file!.Close();
+        _file.Close();
     }
 
     private async Task FlushAsync()
     {
         bool reopen = Interlocked.Exchange(ref _reopen, false);
+        if (reopen && _file.Path.Length == 0)
+        {
+            // There was none: what has come since belongs to the first.
+            _file.Path = _path ?? "";
+        }
+
         // Twice: what an earlier failure left, and then what came meanwhile.
         for (int i = 0; i < 2; i++)
         {
@@ -149,7 +153,7 @@ public sealed class DeliveryLog : IAsyncDisposable
                 }
             }
 
-            if (_writing.Length == 0 || !await _file!.TryAppendAsync(_writing.Memory).ConfigureAwait(false))
+            if (_writing.Length == 0 || !await _file.TryAppendAsync(_writing.Memory).ConfigureAwait(false))
             {
                 break;
             }
@@ -162,7 +166,8 @@ public sealed class DeliveryLog : IAsyncDisposable
 
         if (reopen)
         {
-            _file!.Close();
+            _file.Close();
+            _file.Path = _path ?? _file.Path;
         }
     }
 }

@@ -163,6 +163,35 @@ public sealed class DeliveryLogTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task The_path_can_be_set_changed_and_taken_away_while_it_runs()
+    {
+        string other = LogFile + ".other";
+        await using (var log = new DeliveryLog(null, _time, NullLogger.Instance, _metrics))
+        {
+            Write(log, 1);
+            log.Reopen(LogFile);
+            Write(log, 2);
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await UntilAsync(() => Ids(LogFile) is ["2"]);
+            log.Reopen(other);
+            for (ulong id = 3; !File.Exists(other); id++)
+            {
+                Write(log, id);
+                _time.Advance(TimeSpan.FromSeconds(1));
+                await Task.Yield();
+            }
+
+            log.Reopen(null);
+            Write(log, 1);
+        }
+
+        string[] all = [.. Ids(LogFile), .. Ids(other)];
+        Assert.DoesNotContain("1", all);
+        Assert.Equal(all.Length, all.Distinct().Count());
+        Assert.NotEmpty(Ids(other));
+    }
+
+    [Fact]
     public async Task Without_a_path_nothing_is_written()
     {
         await using (var log = new DeliveryLog(null, _time, NullLogger.Instance, _metrics))
