@@ -1,5 +1,6 @@
 using System.Text;
 using Relay.Protocol.Message;
+using Relay.Testing;
 
 namespace Relay.Protocol.Tests.Message;
 

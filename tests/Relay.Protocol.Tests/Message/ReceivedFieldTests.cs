@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net;
 using System.Text;
 using Relay.Protocol.Message;
+using Relay.Testing;
 
 namespace Relay.Protocol.Tests.Message;
 

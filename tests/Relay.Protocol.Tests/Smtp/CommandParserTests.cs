@@ -1,5 +1,6 @@
 using System.Text;
 using Relay.Protocol.Smtp;
+using Relay.Testing;
 
 namespace Relay.Protocol.Tests.Smtp;
 

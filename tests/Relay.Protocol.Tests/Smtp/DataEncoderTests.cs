@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using CsCheck;
 using Relay.Protocol.Smtp;
+using Relay.Testing;
 
 namespace Relay.Protocol.Tests.Smtp;
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using CsCheck;
 using Relay.Protocol.Smtp;
+using Relay.Testing;
 
 namespace Relay.Protocol.Tests.Smtp;
 

@@ -5,6 +5,7 @@ using CsCheck;
 using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
 using Relay.Telemetry;
+using Relay.Testing;
 
 namespace Relay.Tests.Telemetry;
 
@@ -92,14 +93,7 @@ public sealed class DeliveryLineTests
             NextHop = new NextHopInfo("mx.example.net", IPAddress.Loopback, 25),
             Reply = new PeerReply(250, new EnhancedStatusCode(2, 0, 0), "ok"),
         };
-        line.Format(record, "a@example.org"u8, "b@example.net"u8);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 100; i++)
-        {
-            line.Format(record, "a@example.org"u8, "b@example.net"u8);
-        }
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(() => line.Format(record, "a@example.org"u8, "b@example.net"u8)));
     }
 
     private static string Format(in DeliveryRecord record, ReadOnlySpan<byte> from, ReadOnlySpan<byte> to) => Encoding.UTF8.GetString(new DeliveryLine().Format(record, from, to));
