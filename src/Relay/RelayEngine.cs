@@ -40,6 +40,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private MessageQueue? _queue;
     private OutboundPool? _pool;
     private Settlement? _settlement;
+    private BounceMessage? _bounces;
     private DeliveryLoop? _delivery;
     private Task _scheduler = Task.CompletedTask;
 
@@ -112,9 +113,11 @@ public sealed class RelayEngine : IAsyncDisposable
         _queue?.Apply(new RouteTable(options.Routes).Find);
         _settlement?.Apply(settings.Retry);
         _delivery?.Apply(settings);
+        _bounces?.Apply(options.Hostname);
+        var reverse = new ReverseLookup(_dns, _time);
         foreach (SmtpConnectionHandler handler in _handlers.Values)
         {
-            handler.Apply(options);
+            handler.Apply(options, reverse);
         }
     }
 
@@ -167,7 +170,7 @@ public sealed class RelayEngine : IAsyncDisposable
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
         MessageQueue queue = _queue = new MessageQueue(_time, new RouteTable(options.Routes).Find, destination => _delivery!.Dispatch(destination));
-        var bounces = new BounceMessage(spool, queue, options.Hostname, _time);
+        BounceMessage bounces = _bounces = new BounceMessage(spool, queue, options.Hostname, _time);
         _settlement = new Settlement(spool, queue, bounces, _deliveries, _metrics, settings.Retry, _time, Random.Shared, _log);
         _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, settings);
         _metrics.ObserveQueue(() => queue.Depth);
@@ -187,7 +190,6 @@ public sealed class RelayEngine : IAsyncDisposable
             Queue = queue,
             Connections = _connections,
             Heartbeat = _heartbeat,
-            ReverseLookup = reverse,
             Metrics = _metrics,
             Deliveries = _deliveries,
             Time = _time,
@@ -197,7 +199,7 @@ public sealed class RelayEngine : IAsyncDisposable
         };
         foreach (ListenerOptions listener in options.Listeners)
         {
-            _handlers[listener] = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener));
+            _handlers[listener] = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, reverse));
         }
     }
 

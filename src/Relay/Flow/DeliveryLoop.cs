@@ -32,14 +32,15 @@ internal sealed class DeliveryLoop(
     /// <summary>A destination has work and a worker of it was begun: run it, or as soon as there is room.</summary>
     public void Dispatch(ReadyQueue destination)
     {
-        if (Interlocked.Increment(ref _workers) > MaximumWorkers)
+        if (TryEnter())
         {
-            Interlocked.Decrement(ref _workers);
-            _waiting.Enqueue(destination);
+            Start(destination);
             return;
         }
 
-        Start(destination);
+        _waiting.Enqueue(destination);
+        // All that were at work may have ended between the two steps.
+        StartWaiting();
     }
 
     /// <summary>No message is begun any more; returns when those under way are settled, or false when <paramref name="grace"/> was over first.</summary>
@@ -67,21 +68,29 @@ internal sealed class DeliveryLoop(
 
     private async Task WorkAsync(ReadyQueue destination)
     {
-        DeliverySettings settings = Volatile.Read(ref _settings);
-        var attempt = new DeliveryAttempt(pool, settings.Connector, settings.Session,
-            destination.Route?.Tls ?? settings.Options.Tls, destination.Route?.NextHop.Scheme ?? NextHopScheme.Smtp, time);
         var result = new AttemptResult();
         do
         {
-            while (!_stopping && destination.TryDequeue(out QueuedMessage? message))
+            // New settings hold from the next message on, also where the queue never runs empty.
+            DeliverySettings settings = Volatile.Read(ref _settings);
+            var attempt = new DeliveryAttempt(pool, settings.Connector, settings.Session,
+                destination.Route?.Tls ?? settings.Options.Tls, destination.Route?.NextHop.Scheme ?? NextHopScheme.Smtp);
+            while (!_stopping && ReferenceEquals(settings, Volatile.Read(ref _settings)) && destination.TryDequeue(out QueuedMessage? message))
             {
                 await DeliverAsync(settings, destination, message!, attempt, result).ConfigureAwait(false);
             }
 
+            await EndAsync(destination, attempt).ConfigureAwait(false);
             destination.EndWorker();
         }
         while (!_stopping && destination.TryBeginWorker());
 
+        Leave();
+        StartWaiting();
+    }
+
+    private async ValueTask EndAsync(ReadyQueue destination, DeliveryAttempt attempt)
+    {
         try
         {
             await attempt.DisposeAsync().ConfigureAwait(false);
@@ -90,15 +99,40 @@ internal sealed class DeliveryLoop(
         {
             SettleLog.Faulted(log, destination.Name, e);
         }
+    }
 
-        // The place goes to a destination that waits for one, or is free.
-        if (!_stopping && _waiting.TryDequeue(out ReadyQueue? next))
+    private bool TryEnter()
+    {
+        if (Interlocked.Increment(ref _workers) <= MaximumWorkers)
         {
-            Start(next);
+            return true;
         }
-        else if (Interlocked.Decrement(ref _workers) == 0 && _stopping)
+
+        Leave();
+        return false;
+    }
+
+    private void Leave()
+    {
+        if (Interlocked.Decrement(ref _workers) == 0 && _stopping)
         {
             _ended.TrySetResult();
+        }
+    }
+
+    /// <summary>Gives free places to the destinations that wait for one.</summary>
+    private void StartWaiting()
+    {
+        while (!_stopping && !_waiting.IsEmpty && TryEnter())
+        {
+            if (_waiting.TryDequeue(out ReadyQueue? next))
+            {
+                Start(next);
+            }
+            else
+            {
+                Leave();
+            }
         }
     }
 

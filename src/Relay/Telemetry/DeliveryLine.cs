@@ -40,9 +40,7 @@ internal sealed class DeliveryLine
     private static readonly JsonEncodedText Hello = JsonEncodedText.Encode("hello");
     private static readonly JsonEncodedText NextAttempt = JsonEncodedText.Encode("next_attempt");
 
-    // In the order of DeliveryEvent.
-    private static readonly JsonEncodedText[] Events =
-        [JsonEncodedText.Encode("received"), JsonEncodedText.Encode("delivered"), JsonEncodedText.Encode("deferred"), JsonEncodedText.Encode("bounced"), JsonEncodedText.Encode("expired")];
+    private static readonly JsonEncodedText[] Events = [.. DeliveryEventWord.All.Select(static w => JsonEncodedText.Encode(w))];
 
     private readonly ArrayBufferWriter<byte> _line = new(1024);
     private readonly Utf8JsonWriter _json;

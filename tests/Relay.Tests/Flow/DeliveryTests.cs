@@ -233,7 +233,7 @@ public class DeliveryTests
         await relay.SendAsync("", ["gone@dest.example"]);
         await Eventually.True(() => relay.Server.Mail.Count == 2, "message and report");
         // After a refused transaction the connection begins the next one clean.
-        Assert.Contains("RSET", relay.Server.Commands);
+        await Eventually.True(() => relay.Server.Commands.Contains("RSET"), "the reset");
     }
 
     [Fact]
@@ -259,6 +259,25 @@ public class DeliveryTests
         await Eventually.True(() => relay.Server.Mail.Count == 1, "delivery");
         Assert.Equal(new IPEndPoint(IPAddress.Parse("198.51.100.7"), 2526), relay.Server.Mail.Single().Address);
         Assert.Equal(2, relay.Server.Mail.Single().Recipients.Count);
+    }
+
+    [Fact]
+    public async Task Recipients_that_went_together_part_when_a_reload_gives_them_different_ways()
+    {
+        await using EngineFixture relay = Fixture();
+        relay.Options = relay.Options with { Routes = [new RouteOptions { Domain = "*", NextHop = new NextHop(NextHopScheme.Smtp, "198.51.100.7", 2526) }] };
+        bool busy = true;
+        relay.Server.Answer = line => busy && line.StartsWith("RCPT", StringComparison.Ordinal) ? "450 4.2.1 busy" : null;
+        await relay.StartAsync();
+        await relay.SendAsync("s@source.example", ["a@dest.example", "b@other.example", "c@dest.example"]);
+        await relay.PassTimeUntil(() => relay.Log("deferred").Count == 3, "the deferrals");
+        relay.Engine.Apply(relay.Options with { Routes = [] });
+        // The next try is still by the way for which they were put off; after it they are put off by the new routes.
+        await relay.PassTimeUntil(() => relay.Log("deferred").Count == 6, "the second deferrals", TimeSpan.FromSeconds(1));
+        busy = false;
+        await relay.PassTimeUntil(() => relay.Server.Mail.Count == 2, "delivery by MX", TimeSpan.FromSeconds(1));
+        Assert.Equal(["a@dest.example", "c@dest.example"], relay.Server.Mail.Single(static m => m.Address.Address.ToString() == "192.0.2.1").Recipients);
+        Assert.Equal(["b@other.example"], relay.Server.Mail.Single(static m => m.Address.Address.ToString() == "192.0.2.9").Recipients);
     }
 
     private static EngineFixture Fixture()

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Relay.Dns;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
 
@@ -10,13 +11,13 @@ namespace Relay.Flow.Accept;
 /// </summary>
 internal sealed class AcceptSettings
 {
-    public AcceptSettings(EngineOptions options, ListenerOptions listener)
+    public AcceptSettings(EngineOptions options, ListenerOptions listener, ReverseLookup reverse)
     {
         Hostname = options.Hostname;
         Limits = options.Limits;
         Permission = new RelayPermission(options.Access, options.Hostname);
         Role = listener.Role;
-        LookUpClient = options.Dns.Reverse;
+        ReverseLookup = options.Dns.Reverse ? reverse : null;
         Greeting = new Reply(ReplyCode.ServiceReady220, $"{options.Hostname} ESMTP Relay");
         HeloReply = new Reply(ReplyCode.Completed250, options.Hostname);
         OfferedInClear = Base | (listener.Tls == ListenerTls.StartTls ? Extensions.StartTls : Extensions.None);
@@ -35,7 +36,8 @@ internal sealed class AcceptSettings
 
     public ListenerRole Role { get; }
 
-    public bool LookUpClient { get; }
+    /// <summary>Null: the names of clients aren't looked up.</summary>
+    public ReverseLookup? ReverseLookup { get; }
 
     public Reply Greeting { get; }
 

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
-using Relay.Dns;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Spool;
@@ -19,8 +18,6 @@ internal sealed class SessionServices
     public required ConnectionLimit Connections { get; init; }
 
     public required Heartbeat Heartbeat { get; init; }
-
-    public required ReverseLookup ReverseLookup { get; init; }
 
     public required RelayMetrics Metrics { get; init; }
 

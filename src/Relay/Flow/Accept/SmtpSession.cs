@@ -80,9 +80,9 @@ internal sealed class SmtpSession : IAsyncDisposable
         }
 
         // The name is for the Received field only: the greeting doesn't wait for it, and a loopback client needs none.
-        if (_settings.LookUpClient && !IPAddress.IsLoopback(_client.Address))
+        if (_settings.ReverseLookup is { } names && !IPAddress.IsLoopback(_client.Address))
         {
-            _clientName = _services.ReverseLookup.LookUpAsync(_client.Address, _services.Stopping).AsTask();
+            _clientName = names.LookUpAsync(_client.Address, _services.Stopping).AsTask();
         }
 
         Send(_settings.Greeting);

@@ -12,8 +12,6 @@ internal sealed class ConnectionLimit
     private readonly ConcurrentDictionary<IPAddress, int> _byAddress = new();
     private int _total;
 
-    public int Total => Volatile.Read(ref _total);
-
     public bool TryEnter(IPAddress client, int limit, int limitPerAddress)
     {
         if (Interlocked.Increment(ref _total) > limit)

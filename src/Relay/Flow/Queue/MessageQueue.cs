@@ -6,7 +6,7 @@ namespace Relay.Flow.Queue;
 
 /// <summary>
 /// All undelivered mail, in memory, by destination: scheduled until its time has come, then ready. Holds references only; the spool holds the mail.
-/// <see cref="Enqueue"/> and <see cref="Return"/> are safe on any thread and never wait; what becomes ready is announced to the given dispatcher.
+/// <see cref="Enqueue"/> and <see cref="Retry"/> are safe on any thread and never wait; what becomes ready is announced to the given dispatcher.
 /// </summary>
 internal sealed class MessageQueue
 {
@@ -58,7 +58,7 @@ internal sealed class MessageQueue
     public void Apply(DestinationOf routeOf) => Volatile.Write(ref _routeOf, routeOf);
 
     /// <summary>The loop that brings scheduled messages back; runs until stopped.</summary>
-    public Task RunAsync(CancellationToken stop) => _scheduled.RunAsync(OnDue, OnBeat, stop);
+    public Task RunAsync(CancellationToken stop) => _scheduled.RunAsync(Ready, OnBeat, stop);
 
     /// <summary>A message that is durable and new: it is ready at each of its destinations.</summary>
     public void Enqueue(SpooledMessage message)
@@ -69,10 +69,7 @@ internal sealed class MessageQueue
             return;
         }
 
-        foreach (QueuedMessage part in Split(message))
-        {
-            Ready(part);
-        }
+        Put(message, Enumerable.Range(0, message.Envelope.RecipientCount).Select(static i => (ushort)i), 0, default);
     }
 
     /// <summary>A message found again at start, with what is left of it.</summary>
@@ -80,24 +77,23 @@ internal sealed class MessageQueue
     {
         foreach (IGrouping<(int Attempts, DateTimeOffset Next), PendingRecipient> same in recovered.Pending.GroupBy(p => (p.Attempts, p.NextAttempt)))
         {
-            foreach (IGrouping<ReadyQueue, ushort> part in same
-                .Select(p => (ushort)p.Recipient)
-                .GroupBy(r => Hold(recovered.Message.Envelope.Recipient(r))))
-            {
-                ushort[] recipients = [.. part];
-                ReadyQueue destination = part.Key;
-                for (int extra = 1; extra < recipients.Length; extra++)
-                {
-                    destination.Release();
-                }
-
-                Chunks(recovered.Message, recipients, destination, same.Key.Attempts, same.Key.Next, Return);
-            }
+            Put(recovered.Message, same.Select(static p => (ushort)p.Recipient), same.Key.Attempts, same.Key.Next);
         }
     }
 
-    /// <summary>Takes back what could not be settled, to be ready at <see cref="QueuedMessage.NextAttempt"/>.</summary>
-    public void Return(QueuedMessage message)
+    /// <summary>What is left of a message after an attempt: the given recipients, to be ready at <paramref name="next"/>. By the routes as they are now, which may part them.</summary>
+    public void Retry(QueuedMessage message, ushort[] recipients, int attempts, DateTimeOffset next)
+    {
+        if (recipients.Length == 1)
+        {
+            Return(new QueuedMessage(message.Message, recipients, Hold(message.Message.Envelope.Recipient(recipients[0]))) { Attempts = attempts, NextAttempt = next });
+            return;
+        }
+
+        Put(message.Message, recipients, attempts, next);
+    }
+
+    private void Return(QueuedMessage message)
     {
         if (message.NextAttempt <= _time.GetUtcNow())
         {
@@ -108,12 +104,6 @@ internal sealed class MessageQueue
             _scheduled.Add(message);
         }
     }
-
-    /// <summary>What is left of a message after an attempt: the given recipients, tried once more often, at <paramref name="next"/>. Goes back by <see cref="Return"/>.</summary>
-    public void Retry(QueuedMessage message, ushort[] recipients, int attempts, DateTimeOffset next) =>
-        Return(new QueuedMessage(message.Message, recipients, Hold(message.Message.Envelope.Recipient(recipients[0]))) { Attempts = attempts, NextAttempt = next });
-
-    private void OnDue(QueuedMessage message) => Ready(message);
 
     private void Ready(QueuedMessage message)
     {
@@ -171,50 +161,25 @@ internal sealed class MessageQueue
         }
     }
 
-    private List<QueuedMessage> Split(SpooledMessage message)
+    /// <summary>Parts recipients of a message by destination and into transactions, and queues each part.</summary>
+    private void Put(SpooledMessage message, IEnumerable<ushort> recipients, int attempts, DateTimeOffset next)
     {
-        var parts = new List<QueuedMessage>();
-        var byDestination = new Dictionary<ReadyQueue, List<ushort>>();
-        int index = 0;
-        foreach (ReadOnlySpan<byte> recipient in message.Envelope)
+        // Held for each recipient while they are parted: no destination is retired meanwhile.
+        var parts = recipients.GroupBy(r => Hold(message.Envelope.Recipient(r))).Select(static g => (Destination: g.Key, Recipients: g.ToArray())).ToList();
+        foreach ((ReadyQueue destination, ushort[] all) in parts)
         {
-            ReadyQueue destination = Hold(recipient);
-            if (byDestination.TryGetValue(destination, out List<ushort>? recipients))
+            int spare = all.Length;
+            foreach (ushort[] chunk in all.Chunk(QueuedMessage.MaximumRecipients))
+            {
+                spare--;
+                ushort[] shared = chunk.Length == message.Envelope.RecipientCount ? FirstRecipients[chunk.Length] : chunk;
+                Return(new QueuedMessage(message, shared, destination) { Attempts = attempts, NextAttempt = next });
+            }
+
+            for (; spare > 0; spare--)
             {
                 destination.Release();
             }
-            else
-            {
-                byDestination.Add(destination, recipients = []);
-            }
-
-            recipients.Add((ushort)index++);
-        }
-
-        foreach ((ReadyQueue destination, List<ushort> recipients) in byDestination)
-        {
-            bool all = recipients.Count == message.Envelope.RecipientCount && recipients.Count <= QueuedMessage.MaximumRecipients;
-            Chunks(message, all ? FirstRecipients[recipients.Count] : [.. recipients], destination, 0, default, parts.Add);
-        }
-
-        return parts;
-    }
-
-    /// <summary>Cuts recipients of one destination, which is held once, into transactions.</summary>
-    private static void Chunks(SpooledMessage message, ushort[] recipients, ReadyQueue destination, int attempts, DateTimeOffset next, Action<QueuedMessage> add)
-    {
-        for (int start = 0; start < recipients.Length; start += QueuedMessage.MaximumRecipients)
-        {
-            ushort[] chunk = recipients.Length <= QueuedMessage.MaximumRecipients
-                ? recipients
-                : recipients[start..Math.Min(start + QueuedMessage.MaximumRecipients, recipients.Length)];
-            if (start > 0)
-            {
-                // Held already, so it can't have been retired.
-                destination.TryHold();
-            }
-
-            add(new QueuedMessage(message, chunk, destination) { Attempts = attempts, NextAttempt = next });
         }
     }
 

@@ -35,8 +35,6 @@ internal sealed class ReadyQueue(string name, RouteOptions? route)
 
     public int Count => _ready.Count;
 
-    public int Workers => Volatile.Read(ref _workers);
-
     /// <summary>Whether a message may be added; each true owes one <see cref="Release"/>. False when the queue has been retired meanwhile: look it up again.</summary>
     public bool TryHold()
     {

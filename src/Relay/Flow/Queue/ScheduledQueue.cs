@@ -13,6 +13,7 @@ internal sealed class ScheduledQueue
     private readonly HandOver<QueuedMessage> _arriving = new();
     private readonly TimeProvider _time;
     private readonly DateTimeOffset _epoch;
+    private readonly long _started;
     private readonly TimerWheel<QueuedMessage> _wheel = new(0);
     private long _count;
 
@@ -22,8 +23,6 @@ internal sealed class ScheduledQueue
         _epoch = time.GetUtcNow();
         _started = time.GetTimestamp();
     }
-
-    private readonly long _started;
 
     public long Count => Volatile.Read(ref _count);
 

@@ -7,11 +7,8 @@ namespace Relay.Flow.Send;
 /// What a worker sends with: it keeps the connection from one message to the next, takes idle ones from the pool, and goes through the hosts of a plan until one gives
 /// an answer. One worker's; disposing it hands the connection back to the pool.
 /// </summary>
-internal sealed class DeliveryAttempt(OutboundPool pool, Connector connector, SmtpClientSession smtp, OutboundTls tls, NextHopScheme scheme, TimeProvider time) : IAsyncDisposable
+internal sealed class DeliveryAttempt(OutboundPool pool, Connector connector, SmtpClientSession smtp, OutboundTls tls, NextHopScheme scheme) : IAsyncDisposable
 {
-    /// <summary>How long a worker stays on one connection: see <see cref="OutboundPool"/> on limits by time.</summary>
-    private static readonly TimeSpan StayLimit = TimeSpan.FromSeconds(300);
-
     private OutboundConnection? _connection;
 
     /// <summary>Sends over the connection in hand. False: there is none (any more), and the message was not handed over; a plan is needed.</summary>
@@ -22,7 +19,7 @@ internal sealed class DeliveryAttempt(OutboundPool pool, Connector connector, Sm
             return false;
         }
 
-        if (time.GetElapsedTime(connection.Opened) >= StayLimit)
+        if (pool.IsOld(connection))
         {
             await LeaveAsync().ConfigureAwait(false);
             return false;
@@ -105,11 +102,6 @@ internal sealed class DeliveryAttempt(OutboundPool pool, Connector connector, Sm
             // It may have arrived: to try the next host at once would most likely make a second copy.
             result.SetRest(new RecipientOutcome(OutcomeKind.Deferred, failure.Reply));
             return null;
-        }
-
-        if (failure is not null && failure.Scope == FailureScope.Host && connection.IsUsable)
-        {
-            await LeaveAsync().ConfigureAwait(false);
         }
 
         return failure;

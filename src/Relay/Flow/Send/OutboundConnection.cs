@@ -46,9 +46,6 @@ internal sealed class OutboundConnection : IAsyncDisposable
 
     public long IdleSince { get; set; }
 
-    /// <summary>Transactions begun on it.</summary>
-    public int Messages { get; set; }
-
     public PipeWriter Output { get; private set; }
 
     /// <summary>False once anything went wrong: it may only be disposed.</summary>

@@ -36,6 +36,9 @@ internal sealed class OutboundPool : IAsyncDisposable
         _sweep.Set(TimeSpan.FromSeconds(1));
     }
 
+    /// <summary>Whether a connection has been in use long enough: its user lets it go between two messages.</summary>
+    public bool IsOld(OutboundConnection connection) => _time.GetElapsedTime(connection.Opened) >= LifeLimit;
+
     /// <summary>An idle connection that is alive, or null.</summary>
     public async ValueTask<OutboundConnection?> TakeAsync(ConnectionKey key)
     {
@@ -65,7 +68,7 @@ internal sealed class OutboundPool : IAsyncDisposable
     /// <summary>Takes a connection over: keeps it, or closes it when it is broken, old or one too many.</summary>
     public async ValueTask ReturnAsync(OutboundConnection connection)
     {
-        if (connection.IsUsable && _time.GetElapsedTime(connection.Opened) < LifeLimit)
+        if (connection.IsUsable && !IsOld(connection))
         {
             connection.IdleSince = _time.GetTimestamp();
             bool kept = false;

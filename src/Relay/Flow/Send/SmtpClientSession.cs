@@ -28,7 +28,6 @@ internal sealed class SmtpClientSession(DeliveryTimeouts timeouts)
             return null;
         }
 
-        connection.Messages++;
         WriteMail(connection, message, body.Length, server);
         if (server.Pipelining)
         {

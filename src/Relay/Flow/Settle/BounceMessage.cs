@@ -11,6 +11,11 @@ namespace Relay.Flow.Settle;
 /// </summary>
 internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, string hostname, TimeProvider time)
 {
+    private volatile string _hostname = hostname;
+
+    /// <summary>Reports from now on are by this name.</summary>
+    public void Apply(string hostname) => _hostname = hostname;
+
     /// <summary>False when the report could not be made durable.</summary>
     public async ValueTask<bool> SendAsync(SpooledMessage original, IReadOnlyList<BounceRecipient> failures, string? remoteHost)
     {
@@ -52,7 +57,7 @@ internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, stri
         RandomNumberGenerator.Fill(token);
         var info = new FailureReportInfo
         {
-            Host = hostname,
+            Host = _hostname,
             ReversePath = original.Envelope.ReversePath,
             OriginalId = original.Id,
             Id = report.Id,

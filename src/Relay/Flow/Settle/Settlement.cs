@@ -31,7 +31,7 @@ internal sealed class Settlement(
         {
             bool given = IsGivenUp(outcome, next);
             failed += given ? 1 : 0;
-            deferred += !given && outcome.Kind == OutcomeKind.Deferred ? 1 : 0;
+            deferred += Happened(outcome, next) == DeliveryEvent.Deferred ? 1 : 0;
         }
 
         if (failed > 0 && !await ReportAsync(message, result, next).ConfigureAwait(false))
@@ -60,9 +60,15 @@ internal sealed class Settlement(
         queue.Retry(message, message.Recipients, message.Attempts + 1, _schedule.Next(message.Message.Arrived, message.Attempts + 1, now, random) ?? now + ReportRetry);
     }
 
-    /// <summary>A failure of the next hop's, or the end of the message's time.</summary>
-    private static bool IsGivenUp(in RecipientOutcome outcome, DateTimeOffset? next) =>
-        outcome.Kind == OutcomeKind.Failed || (outcome.Kind == OutcomeKind.Deferred && next is null);
+    /// <summary>What an outcome means for the recipient: without a next attempt, to be put off is to be given up.</summary>
+    private static DeliveryEvent Happened(in RecipientOutcome outcome, DateTimeOffset? next) => outcome.Kind switch
+    {
+        OutcomeKind.Delivered => DeliveryEvent.Delivered,
+        OutcomeKind.Failed => DeliveryEvent.Bounced,
+        _ => next is null ? DeliveryEvent.Expired : DeliveryEvent.Deferred,
+    };
+
+    private static bool IsGivenUp(in RecipientOutcome outcome, DateTimeOffset? next) => Happened(outcome, next) is DeliveryEvent.Bounced or DeliveryEvent.Expired;
 
     private static void Defer(AttemptResult result)
     {
@@ -87,7 +93,7 @@ internal sealed class Settlement(
         for (int i = 0; i < message.Recipients.Length; i++)
         {
             RecipientOutcome outcome = result.Outcomes[i];
-            if (outcome.Kind == OutcomeKind.Deferred && !IsGivenUp(outcome, next))
+            if (Happened(outcome, next) == DeliveryEvent.Deferred)
             {
                 pending[at++] = message.Recipients[i];
             }
@@ -124,11 +130,12 @@ internal sealed class Settlement(
         for (int i = 0; i < message.Recipients.Length; i++)
         {
             RecipientOutcome outcome = result.Outcomes[i];
-            RecipientState state = outcome.Kind switch
+            RecipientState state = Happened(outcome, next) switch
             {
-                OutcomeKind.Delivered => RecipientState.Delivered,
-                OutcomeKind.Failed => RecipientState.Failed,
-                _ => next is null ? RecipientState.Expired : RecipientState.Pending,
+                DeliveryEvent.Delivered => RecipientState.Delivered,
+                DeliveryEvent.Bounced => RecipientState.Failed,
+                DeliveryEvent.Expired => RecipientState.Expired,
+                _ => RecipientState.Pending,
             };
             updates[i] = new RecipientUpdate(message.Recipients[i], state, attempts, next ?? default);
         }
@@ -137,27 +144,14 @@ internal sealed class Settlement(
         ArrayPool<RecipientUpdate>.Shared.Return(updates);
     }
 
-    private static string Word(DeliveryEvent happened) => happened switch
-    {
-        DeliveryEvent.Delivered => "delivered",
-        DeliveryEvent.Deferred => "deferred",
-        DeliveryEvent.Bounced => "bounced",
-        _ => "expired",
-    };
-
     private void Record(QueuedMessage message, AttemptResult result, int attempts, DateTimeOffset now, DateTimeOffset? next)
     {
         SpooledMessage spooled = message.Message;
         for (int i = 0; i < message.Recipients.Length; i++)
         {
             RecipientOutcome outcome = result.Outcomes[i];
-            DeliveryEvent happened = outcome.Kind switch
-            {
-                OutcomeKind.Delivered => DeliveryEvent.Delivered,
-                OutcomeKind.Failed => DeliveryEvent.Bounced,
-                _ => next is null ? DeliveryEvent.Expired : DeliveryEvent.Deferred,
-            };
-            string word = Word(happened);
+            DeliveryEvent happened = Happened(outcome, next);
+            string word = DeliveryEventWord.Of(happened);
             metrics.RecipientSettled(word);
             ReadOnlySpan<byte> to = spooled.Envelope.Recipient(message.Recipients[i]);
             deliveries.Write(new DeliveryRecord
