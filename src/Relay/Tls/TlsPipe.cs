@@ -1,20 +1,28 @@
 using System.IO.Pipelines;
 using System.Net.Security;
 using System.Security.Authentication;
+using Microsoft.AspNetCore.Connections;
 
 namespace Relay.Tls;
 
 /// <summary>
 /// TLS over a duplex pipe, as a duplex pipe: one class for STARTTLS and implicit TLS, inbound and outbound. The transport below stays its owner's; disposing
-/// this says close_notify first, without which OpenSSL's clients report a truncated connection. The owner's deadline ends a handshake or a farewell by cancelling
-/// the transport's pending read and flush. One reader and one writer at a time.
+/// this says close_notify first, without which OpenSSL's clients report a truncated connection; what was written and not flushed by then is not sent. The owner's deadline ends a
+/// handshake by cancelling the transport's pending read and flush, and all later waits, the farewell's too, by <see cref="CancelPending"/>. One reader and one writer at a time.
 /// </summary>
 internal sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
 {
-    private readonly SslStream _stream;
+    /// <summary>A reason given to the writer's completion keeps it from writing behind close_notify, which is an error.</summary>
+    private static readonly ConnectionAbortedException Farewell = new("TLS has ended.");
 
-    private TlsPipe(SslStream stream)
+    private readonly IDuplexPipe _transport;
+    private readonly SslStream _stream;
+    private readonly Lock _ending = new();
+    private bool _completed;
+
+    private TlsPipe(IDuplexPipe transport, SslStream stream)
     {
+        _transport = transport;
         _stream = stream;
         Input = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true, bufferSize: 16 * 1024, useZeroByteReads: true));
         Output = PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
@@ -42,6 +50,22 @@ internal sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
     public static ValueTask<TlsResult> ClientAsync(IDuplexPipe transport, SslClientAuthenticationOptions options) =>
         HandshakeAsync(transport, stream => stream.AuthenticateAsClientAsync(options, CancellationToken.None));
 
+    /// <summary>Wakes whoever waits in a read or a flush, here or in the transport below. Any thread, at any time: also during and after the disposal.</summary>
+    public void CancelPending()
+    {
+        _transport.Input.CancelPendingRead();
+        _transport.Output.CancelPendingFlush();
+        // A stream's pipe throws when it is cancelled after its completion. What is woken may run right here, and end with the disposal: the lock lets its own thread in.
+        lock (_ending)
+        {
+            if (!_completed)
+            {
+                Input.CancelPendingRead();
+                Output.CancelPendingFlush();
+            }
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         try
@@ -53,8 +77,13 @@ internal sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
             // The peer has gone, or the deadline has come: there is nobody left to say good-bye to.
         }
 
+        lock (_ending)
+        {
+            _completed = true;
+        }
+
         await Input.CompleteAsync().ConfigureAwait(false);
-        await Output.CompleteAsync().ConfigureAwait(false);
+        await Output.CompleteAsync(Farewell).ConfigureAwait(false);
         await _stream.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -64,7 +93,7 @@ internal sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
         try
         {
             await handshake(stream).ConfigureAwait(false);
-            return new TlsResult(new TlsPipe(stream), "");
+            return new TlsResult(new TlsPipe(transport, stream), "");
         }
         catch (Exception e) when (e is AuthenticationException or IOException or OperationCanceledException or InvalidOperationException or System.ComponentModel.Win32Exception)
         {

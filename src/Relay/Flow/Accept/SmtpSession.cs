@@ -478,13 +478,14 @@ internal sealed class SmtpSession : IAsyncDisposable
     /// <summary>Heartbeat thread: wakes whatever the session waits in; the session itself decides what that means.</summary>
     private void OnDeadline()
     {
-        // Both layers: a TLS read or a handshake waits in the transport's.
-        _connection.Transport.Input.CancelPendingRead();
-        _connection.Transport.Output.CancelPendingFlush();
-        if (_tls is not null)
+        if (_tls is { } tls)
         {
-            _input.CancelPendingRead();
-            _output.CancelPendingFlush();
+            tls.CancelPending();
+        }
+        else
+        {
+            _connection.Transport.Input.CancelPendingRead();
+            _connection.Transport.Output.CancelPendingFlush();
         }
     }
 

@@ -233,13 +233,14 @@ internal sealed class OutboundConnection : IAsyncDisposable
 
     private void OnDeadline()
     {
-        // Both layers: a TLS read waits in the transport's.
-        _dialed.Transport.Input.CancelPendingRead();
-        _dialed.Transport.Output.CancelPendingFlush();
-        if (_tls is not null)
+        if (_tls is { } tls)
         {
-            Input.CancelPendingRead();
-            Output.CancelPendingFlush();
+            tls.CancelPending();
+        }
+        else
+        {
+            _dialed.Transport.Input.CancelPendingRead();
+            _dialed.Transport.Output.CancelPendingFlush();
         }
     }
 }
