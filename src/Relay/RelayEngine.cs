@@ -63,10 +63,13 @@ public sealed class RelayEngine : IAsyncDisposable
         _deliveries = new DeliveryLog(options.DeliveryLogPath, time, _log, _metrics);
     }
 
-    /// <summary>Null when all is well; otherwise what is wrong, in one line, for /healthz.</summary>
+    /// <summary>Null while mail can be accepted; otherwise what is wrong, in one line, for /healthz.</summary>
     public string? Unhealthy => _spool is not { } spool ? "the spool is not open"
         : spool.Health is { Status: not SpoolStatus.Healthy } health ? health.Reason
         : null;
+
+    /// <summary>What is wrong although mail is accepted, in one line; null when nothing is.</summary>
+    public string? Degraded => _spool?.Health is { Status: SpoolStatus.Healthy, Reason.Length: > 0 } health ? health.Reason : null;
 
     /// <summary>Whether mail is accepted now; for /readyz.</summary>
     public bool IsReady => Unhealthy is null && !_stopping.IsCancellationRequested;
@@ -174,7 +177,8 @@ public sealed class RelayEngine : IAsyncDisposable
         _settlement = new Settlement(spool, queue, bounces, _deliveries, _metrics, settings.Retry, _time, Random.Shared, _log);
         _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, settings);
         _metrics.ObserveQueue(() => queue.Depth);
-        _metrics.ObserveSpool(() => spool.Health.Status == SpoolStatus.Healthy);
+        _metrics.ObserveSpool(
+            () => (spool.Count(SpoolStatus.Healthy), spool.Count(SpoolStatus.Full), spool.Count(SpoolStatus.Failed)), options.Spool.Durability == Durability.Sync ? "sync" : "os");
         int recovered = 0;
         foreach (RecoveredMessage message in spool.Scan())
         {

@@ -10,12 +10,34 @@ internal static class ConfigChecks
 {
     public static void Run(ConfigDraft draft, ConfigReader reader)
     {
+        CheckSpool(draft, reader);
         CheckAddresses(draft, reader);
         for (int i = 0; i < draft.Routes.Count; i++)
         {
             CheckRoute(draft, reader, draft.Routes[i], string.Create(CultureInfo.InvariantCulture, $"route[{i}]."));
         }
     }
+
+    private static void CheckSpool(ConfigDraft draft, ConfigReader reader)
+    {
+        if (draft.Says("spool.path") && draft.Says("spool.paths"))
+        {
+            reader.Fail(draft.Where("spool.paths"), "path and paths say the same thing: write path for one folder, or paths for several");
+            return;
+        }
+
+        IReadOnlyList<string> paths = [.. draft.Spool.Paths.Select(Path.TrimEndingDirectorySeparator)];
+        for (int i = 1; i < paths.Count; i++)
+        {
+            if (paths.Take(i).FirstOrDefault(p => IsWithin(p, paths[i]) || IsWithin(paths[i], p)) is { } other)
+            {
+                string what = other == paths[i] ? $"{other} stands there twice" : $"of {other} and {paths[i]} one lies within the other";
+                reader.Fail(draft.Where("spool.paths"), $"{what}: each folder stands for itself, best on a disk of its own");
+            }
+        }
+    }
+
+    private static bool IsWithin(string folder, string path) => path == folder || path.StartsWith(folder == "/" ? folder : folder + "/", StringComparison.Ordinal);
 
     private static void CheckAddresses(ConfigDraft draft, ConfigReader reader)
     {

@@ -21,7 +21,7 @@ internal sealed class ConfigDraft
     public ConfigDraft(string folder)
     {
         Folder = folder;
-        Spool = new SpoolOptions { Path = Path.GetFullPath("spool", folder) };
+        Spool = new SpoolOptions { Paths = [Path.GetFullPath("spool", folder)] };
         DeliveryLogPath = Path.GetFullPath("deliveries.jsonl", folder);
     }
 
@@ -81,6 +81,9 @@ internal sealed class ConfigDraft
 
     /// <summary>Remembers where a key stands, by its full name: "tls.key", "listener[0].address".</summary>
     public void Place(string key, Position position) => _positions[key] = position;
+
+    /// <summary>Whether the file says it.</summary>
+    public bool Says(string key) => _positions.ContainsKey(key);
 
     /// <summary>Where the file says this; its start for what it leaves to the default.</summary>
     public Position Where(string key) => _positions.GetValueOrDefault(key, Position.Start);

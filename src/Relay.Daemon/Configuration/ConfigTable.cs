@@ -26,8 +26,10 @@ internal static class ConfigTable
         ]),
         new("spool", "Where accepted mail is kept until it is delivered. A change needs a restart.",
         [
-            ConfigKey.Of("path", ConfigTypes.FilePath, d => d.Spool.Path, (d, v) => d.Spool = d.Spool with { Path = v },
+            ConfigKey.Of("path", ConfigTypes.FilePath, d => d.Spool.Paths is [var only] ? only : null, (d, v) => d.Spool = d.Spool with { Paths = [v] },
                 "The folder; made with mode 0700 when it does not exist. One relay at a time.", "`spool` beside the file"),
+            ConfigKey.Of("paths", new ListType<string>(ConfigTypes.FilePath, 1), d => d.Spool.Paths.Count > 1 ? d.Spool.Paths : null, (d, v) => d.Spool = d.Spool with { Paths = v },
+                "Instead of `path`: several folders, one on each disk, which work in parallel. All have to be there at each start; one may be added at any.", "none"),
             ConfigKey.Of("durability", ConfigTypes.Durability, d => d.Spool.Durability, (d, v) => d.Spool = d.Spool with { Durability = v },
                 "`sync`: a message is acknowledged when the disk has it. `os`: when the operating system has it; a power cut may lose acknowledged mail."),
         ]),

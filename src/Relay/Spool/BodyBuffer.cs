@@ -5,7 +5,7 @@ namespace Relay.Spool;
 /// grows, because the octets
 /// have to go somewhere, but the transaction is to write it out at its next chance. Belongs to a transaction.
 /// </summary>
-internal sealed class BodyBuffer(SpoolContext spool)
+internal sealed class BodyBuffer(SpoolDirectory spool)
 {
     /// <summary>Once a body streams, it does so in pieces of this.</summary>
     internal const int Piece = 64 * 1024;
@@ -31,8 +31,8 @@ internal sealed class BodyBuffer(SpoolContext spool)
 
     internal void Grow(int need, bool streaming)
     {
-        byte[] bigger = spool.Buffers.Rent(Math.Max(_used + need, streaming && !OverBudget ? Piece : 0));
-        OverBudget |= !spool.BufferBudget.Take(bigger.Length);
+        byte[] bigger = spool.Memory.Buffers.Rent(Math.Max(_used + need, streaming && !OverBudget ? Piece : 0));
+        OverBudget |= !spool.Memory.Receiving.Take(bigger.Length);
         Written.CopyTo(bigger);
         GiveBack();
         _bytes = bigger;
@@ -53,7 +53,7 @@ internal sealed class BodyBuffer(SpoolContext spool)
     internal byte[] Detach()
     {
         byte[] bytes = _bytes;
-        spool.BufferBudget.Give(bytes.Length);
+        spool.Memory.Receiving.Give(bytes.Length);
         _bytes = [];
         _used = 0;
         return bytes;
@@ -71,8 +71,8 @@ internal sealed class BodyBuffer(SpoolContext spool)
     {
         if (_bytes.Length > 0)
         {
-            spool.BufferBudget.Give(_bytes.Length);
-            spool.Buffers.Return(_bytes);
+            spool.Memory.Receiving.Give(_bytes.Length);
+            spool.Memory.Buffers.Return(_bytes);
         }
     }
 }

@@ -3,7 +3,7 @@ using Relay.Protocol.Message;
 namespace Relay.Spool;
 
 /// <summary>The own file of one body while it is received. Belongs to a transaction, used by one thread at a time; made when the first octets are written.</summary>
-internal sealed class BodyFile(SpoolContext spool)
+internal sealed class BodyFile(SpoolDirectory spool)
 {
     private QueueId _id;
     private int _file = -1;

@@ -3,11 +3,27 @@ using Relay.Protocol.Message;
 namespace Relay.Spool;
 
 /// <summary>Gives out queue ids: the time in milliseconds with room for a million in each, and always above the last. Any thread.</summary>
-internal sealed class QueueIds(TimeProvider time, ulong last)
+internal sealed class QueueIds(TimeProvider time)
 {
-    private ulong _last = last;
+    private ulong _last;
 
     internal ulong Last => Volatile.Read(ref _last);
+
+    /// <summary>What a folder says was given out before.</summary>
+    internal void StartAbove(ulong id)
+    {
+        ulong last = Volatile.Read(ref _last);
+        while (id > last)
+        {
+            ulong seen = Interlocked.CompareExchange(ref _last, id, last);
+            if (seen == last)
+            {
+                return;
+            }
+
+            last = seen;
+        }
+    }
 
     internal QueueId Next()
     {

@@ -10,7 +10,7 @@ namespace Relay.Spool;
 /// </summary>
 internal sealed class SpoolBody : IDisposable
 {
-    private readonly SpoolContext _spool;
+    private readonly SpoolDirectory _spool;
     private readonly SpooledMessage _message;
     private readonly bool _borrowed;
     private byte[]? _memory;
@@ -19,7 +19,7 @@ internal sealed class SpoolBody : IDisposable
     private long _checked;
     private bool _disposed;
 
-    internal SpoolBody(SpoolContext spool, SpooledMessage message)
+    internal SpoolBody(SpoolDirectory spool, SpooledMessage message)
     {
         _spool = spool;
         _message = message;
@@ -73,11 +73,11 @@ internal sealed class SpoolBody : IDisposable
         _disposed = true;
         if (_borrowed)
         {
-            _spool.ReleaseCache(_message.Return());
+            _spool.Memory.ReleaseCache(_message.Return());
         }
         else if (_memory is not null)
         {
-            _spool.Buffers.Return(_memory);
+            _spool.Memory.Buffers.Return(_memory);
         }
 
         _memory = null;
@@ -89,12 +89,12 @@ internal sealed class SpoolBody : IDisposable
 
     private byte[] Load()
     {
-        byte[] buffer = _spool.Buffers.Rent((int)Length);
+        byte[] buffer = _spool.Memory.Buffers.Rent((int)Length);
         Span<byte> body = buffer.AsSpan(0, (int)Length);
         int error = _spool.Files.ReadAll(_message.Segment!.File, body, _message.BodyOffset, out int read);
         if (error != 0 || read != body.Length || Crc32C.Append(0, body) != _message.BodyCrc)
         {
-            _spool.Buffers.Return(buffer);
+            _spool.Memory.Buffers.Return(buffer);
             throw Unreadable(error);
         }
 

@@ -2,8 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Relay.Spool;
 
-/// <summary>The health of one spool, set by its threads, read by anybody. Failed is for good; Full comes and goes.</summary>
-internal sealed class SpoolCondition(ILogger log)
+/// <summary>The health of one folder, set by its threads, read by anybody. Failed is for good; Full comes and goes.</summary>
+internal sealed class SpoolCondition(string folder, ILogger log)
 {
     private readonly Lock _gate = new();
     private volatile SpoolHealth _health = SpoolHealth.Healthy;
@@ -27,7 +27,7 @@ internal sealed class SpoolCondition(ILogger log)
             if (_health.Status != SpoolStatus.Failed)
             {
                 _health = new SpoolHealth(SpoolStatus.Failed, reason);
-                SpoolLog.Failed(log, reason);
+                SpoolLog.Failed(log, folder, reason);
             }
         }
     }
@@ -39,7 +39,7 @@ internal sealed class SpoolCondition(ILogger log)
             if (_health.Status == SpoolStatus.Healthy)
             {
                 _health = new SpoolHealth(SpoolStatus.Full, reason);
-                SpoolLog.Full(log, reason);
+                SpoolLog.Full(log, folder, reason);
             }
         }
     }
@@ -51,7 +51,7 @@ internal sealed class SpoolCondition(ILogger log)
             if (_health.Status == SpoolStatus.Full)
             {
                 _health = SpoolHealth.Healthy;
-                SpoolLog.SpaceAgain(log);
+                SpoolLog.SpaceAgain(log, folder);
             }
         }
     }

@@ -9,14 +9,14 @@ internal static partial class SpoolLog
     [LoggerMessage(200, LogLevel.Information, "spool {Folder} open: {Messages} messages, {Segments} segments, durability {Durability}")]
     internal static partial void Opened(ILogger log, string folder, int messages, int segments, Durability durability);
 
-    [LoggerMessage(201, LogLevel.Critical, "spool failed, no mail is accepted until restart: {Reason}")]
-    internal static partial void Failed(ILogger log, string reason);
+    [LoggerMessage(201, LogLevel.Critical, "spool {Folder} failed, it takes no mail until restart: {Reason}")]
+    internal static partial void Failed(ILogger log, string folder, string reason);
 
-    [LoggerMessage(202, LogLevel.Error, "spool full, no mail is accepted: {Reason}")]
-    internal static partial void Full(ILogger log, string reason);
+    [LoggerMessage(202, LogLevel.Error, "spool {Folder} full, it takes no mail: {Reason}")]
+    internal static partial void Full(ILogger log, string folder, string reason);
 
-    [LoggerMessage(203, LogLevel.Information, "spool has space again")]
-    internal static partial void SpaceAgain(ILogger log);
+    [LoggerMessage(203, LogLevel.Information, "spool {Folder} has space again")]
+    internal static partial void SpaceAgain(ILogger log, string folder);
 
     [LoggerMessage(204, LogLevel.Error, "damage in segment {Number} at {Offset}, {Length} octets ({Records} records), set aside in {Copy}")]
     internal static partial void Damage(ILogger log, long number, long offset, long length, long records, string copy);

@@ -3,8 +3,8 @@ namespace Relay.Spool;
 /// <summary>Where and how messages are kept. Changing it needs a restart.</summary>
 public sealed record SpoolOptions
 {
-    /// <summary>An absolute path; made with mode 0700 when it doesn't exist.</summary>
-    public required string Path { get; init; }
+    /// <summary>Absolute paths of the folders, one for each disk that shall work in parallel; made with mode 0700 when they don't exist. In any order.</summary>
+    public required IReadOnlyList<string> Paths { get; init; }
 
     public Durability Durability { get; init; } = Durability.Sync;
 
@@ -16,4 +16,9 @@ public sealed record SpoolOptions
 
     /// <summary>Memory for bodies that are accepted and wait for their first delivery; beyond it they are read from disk.</summary>
     public long CacheBudget { get; init; } = 64L * 1024 * 1024;
+
+    public bool Equals(SpoolOptions? other) => other is not null && Paths.SequenceEqual(other.Paths)
+        && (Durability, SegmentSize, BufferBudget, CacheBudget) == (other.Durability, other.SegmentSize, other.BufferBudget, other.CacheBudget);
+
+    public override int GetHashCode() => HashCode.Combine(Paths.Count, Durability, SegmentSize, BufferBudget, CacheBudget);
 }

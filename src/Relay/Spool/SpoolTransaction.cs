@@ -21,7 +21,7 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
     // A caller that never flushes is held at this, by writing on its own thread.
     private const int MostUnflushed = BufferPool.Largest;
 
-    private readonly SpoolContext _spool;
+    private readonly SpoolDirectory _spool;
     private readonly BodyBuffer _buffer;
     private readonly BodyFile _file;
     private ManualResetValueTaskSourceCore<CommitResult> _source;
@@ -32,7 +32,7 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
     private CommitResult _result;
     private SpoolTransaction? _next;
 
-    internal SpoolTransaction(SpoolContext spool)
+    internal SpoolTransaction(SpoolDirectory spool)
     {
         _spool = spool;
         _buffer = new BodyBuffer(spool);
@@ -134,7 +134,7 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
         ArgumentOutOfRangeException.ThrowIfZero(envelope.RecipientCount, nameof(envelope));
         SpoolFailure failure = _failure != SpoolFailure.None ? _failure : _spool.Condition.Answer(MayUseReserve);
         bool ownFile = _file.IsOpen || _buffer.Length > _spool.LongestInLog;
-        _message = new SpooledMessage(Id, envelope, Length, arrived, client, ownFile);
+        _message = new SpooledMessage(Id, envelope, Length, arrived, client, ownFile) { Directory = _spool };
         ArgumentOutOfRangeException.ThrowIfGreaterThan(RecordLength, BatchWriter.Capacity(_spool.Options.SegmentSize), nameof(envelope));
         if (failure != SpoolFailure.None)
         {
@@ -297,7 +297,7 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
         if (failure == SpoolFailure.None)
         {
             _file.Keep();
-            if (!_message!.OwnFile && _buffer.Length > 0 && _spool.CacheBudget.TryTake(_buffer.Capacity))
+            if (!_message!.OwnFile && _buffer.Length > 0 && _spool.Memory.Cache.TryTake(_buffer.Capacity))
             {
                 // The buffer goes along as the copy in memory: the first delivery reads nothing.
                 _message.Cache(_buffer.Detach());
@@ -350,5 +350,6 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
         _message = null;
         _result = default;
         _state = State.Pooled;
+        _spool.End();
     }
 }

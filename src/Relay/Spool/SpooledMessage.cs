@@ -43,6 +43,9 @@ internal sealed class SpooledMessage
 
     internal uint BodyCrc { get; set; }
 
+    /// <summary>Where it lies; known once it is in the log.</summary>
+    internal SpoolDirectory? Directory { get; set; }
+
     internal Segment? Segment { get; set; }
 
     internal long RecordOffset { get; set; }

@@ -96,8 +96,17 @@ public sealed class RelayMetrics : IDisposable
     /// <summary>Asked at each scrape for the recipients that wait. Once, at start.</summary>
     public void ObserveQueue(Func<long> depth) => _meter.CreateObservableGauge("relay.queue.recipients", depth, description: "Recipients that wait for delivery or are being delivered to.");
 
-    /// <summary>Asked at each scrape whether the spool takes mail. Once, at start.</summary>
-    public void ObserveSpool(Func<bool> healthy) => _meter.CreateObservableGauge("relay.spool.healthy", () => healthy() ? 1 : 0, description: "1 while the spool takes mail, 0 while it doesn't.");
+    /// <summary>Asked at each scrape for the states of the spool's folders. Once, at start. <paramref name="durability"/> is the configuration's word.</summary>
+    public void ObserveSpool(Func<(int Healthy, int Full, int Failed)> folders, string durability)
+    {
+        _meter.CreateObservableGauge("relay.spool.healthy", () => folders().Healthy > 0 ? 1 : 0, description: "1 while the spool takes mail, 0 while it doesn't.");
+        _meter.CreateObservableGauge("relay.spool.folders", () =>
+        {
+            (int healthy, int full, int failed) = folders();
+            return (Measurement<int>[])[new(healthy, Tag("state", "healthy")), new(full, Tag("state", "full")), new(failed, Tag("state", "failed"))];
+        }, description: "Folders of the spool, by whether they take mail.");
+        _meter.CreateObservableGauge("relay.spool.durability", () => new Measurement<int>(1, Tag("mode", durability)), description: "1 for the mode in which mail is acknowledged: sync or os.");
+    }
 
     public void Dispose() => _meter.Dispose();
 

@@ -48,6 +48,13 @@ public sealed class ConfigErrorTests
         """));
 
     [Theory]
+    [InlineData("path = \"a\"\npaths = [\"b\"]", "relay.toml:3:9: path and paths say the same thing: write path for one folder, or paths for several")]
+    [InlineData("paths = []", "relay.toml:2:9: the list is empty: at least one entry is needed")]
+    [InlineData("paths = [\"a\", \"b\", \"a/\"]", "relay.toml:2:9: /etc/relay/a stands there twice: each folder stands for itself, best on a disk of its own")]
+    [InlineData("paths = [\"a/b\", \"ab\", \"a\"]", "relay.toml:2:9: of /etc/relay/a/b and /etc/relay/a one lies within the other: each folder stands for itself, best on a disk of its own")]
+    public void Folders_of_the_spool_are_given_in_one_way_and_apart(string text, string error) => Assert.Equal(error, Config.Error("[spool]\n" + text));
+
+    [Theory]
     [InlineData("hostnam = \"a.example\"", "relay.toml:1:1: unknown key hostnam at the top of the file: did you mean hostname?")]
     [InlineData("[delivery]\nretires = []", "relay.toml:2:1: unknown key retires in [delivery]: did you mean retry?")]
     [InlineData("[delivery]\ntimeout = 3", "relay.toml:2:1: unknown key timeout in [delivery]: did you mean timeouts?")]

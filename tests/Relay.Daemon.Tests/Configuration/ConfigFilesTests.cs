@@ -90,9 +90,9 @@ public sealed class ConfigFilesTests : IDisposable
     {
         string path = Path.Combine(_folder, "relay.toml");
         File.WriteAllText(path, "\ufeff[spool]\npath = \"../mail\"");
-        Assert.Equal(Path.GetFullPath(Path.Combine(_folder, "../mail")), ConfigFile.Load(path).Options!.Engine.Spool.Path);
+        Assert.Equal(Path.GetFullPath(Path.Combine(_folder, "../mail")), ConfigFile.Load(path).Options!.Engine.Spool.Paths.Single());
         File.WriteAllText(path, "[spool]\npath = \"/var/mail\"");
-        Assert.Equal("/var/mail", ConfigFile.Load(path).Options!.Engine.Spool.Path);
+        Assert.Equal("/var/mail", ConfigFile.Load(path).Options!.Engine.Spool.Paths.Single());
     }
 
     private void WritePair(string name)

@@ -36,7 +36,7 @@ public sealed class ConfigPrinterTests
     [InlineData("""
         hostname = "a.example"
         [spool]
-        path = 'a "b" \c'
+        paths = ['a "b" \c', "/other"]
         durability = "os"
         [[listener]]
         address = "[::]:25"

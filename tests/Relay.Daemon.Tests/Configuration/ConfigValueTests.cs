@@ -15,7 +15,7 @@ public sealed class ConfigValueTests
         DaemonOptions options = Config.Valid("", "/work");
         ListenerOptions listener = Assert.Single(options.Engine.Listeners);
         Assert.Equal(new ListenerOptions { EndPoint = new IPEndPoint(IPAddress.Loopback, 2525), Role = ListenerRole.Relay, Tls = ListenerTls.StartTls }, listener);
-        Assert.Equal(new SpoolOptions { Path = "/work/spool", Durability = Durability.Sync }, options.Engine.Spool);
+        Assert.Equal(new SpoolOptions { Paths = ["/work/spool"], Durability = Durability.Sync }, options.Engine.Spool);
         Assert.Equal("/work/deliveries.jsonl", options.Engine.DeliveryLogPath);
         Assert.Equal(new IPEndPoint(IPAddress.Loopback, 8025), options.Admin.EndPoint);
         Assert.Equal(LogLevel.Information, options.Log.Level);
@@ -97,7 +97,7 @@ public sealed class ConfigValueTests
             """);
         EngineOptions engine = options.Engine;
         Assert.Equal("relay.example.net", engine.Hostname);
-        Assert.Equal(new SpoolOptions { Path = "/etc/relay/mail/spool", Durability = Durability.Os }, engine.Spool);
+        Assert.Equal(new SpoolOptions { Paths = ["/etc/relay/mail/spool"], Durability = Durability.Os }, engine.Spool);
         Assert.Equal(
         [
             new ListenerOptions { EndPoint = IPEndPoint.Parse("0.0.0.0:25") },

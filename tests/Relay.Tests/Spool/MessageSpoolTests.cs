@@ -284,7 +284,7 @@ public sealed class MessageSpoolTests
         // A clock that stands still, then one that was set back.
         var clock = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero));
         var log = Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
-        var options = new SpoolOptions { Path = TestSpool.Folder, SegmentSize = TestSpool.SmallSegment };
+        var options = new SpoolOptions { Paths = [TestSpool.Folder], SegmentSize = TestSpool.SmallSegment };
         var ids = new List<QueueId>();
         for (int i = 0; i < 3; i++)
         {

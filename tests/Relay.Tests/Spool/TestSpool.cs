@@ -26,10 +26,13 @@ internal sealed class TestSpool : IAsyncDisposable
     public static TestSpool Open(
         IStorage disk, string folder = Folder, int segment = SmallSegment, Func<SpoolOptions, SpoolOptions>? with = null, Action<SpoolBatch>? observer = null)
     {
-        var options = new SpoolOptions { Path = folder, SegmentSize = segment };
+        var options = new SpoolOptions { Paths = [folder], SegmentSize = segment };
         var spool = MessageSpool.Open(with?.Invoke(options) ?? options, disk, TimeProvider.System, NullLogger.Instance, observer);
         return new TestSpool(spool, spool.Scan().ToList());
     }
+
+    /// <summary>A spool of several folders.</summary>
+    public static TestSpool Open(IStorage disk, params string[] folders) => Open(disk, with: o => o with { Paths = folders });
 
     public static Envelope Envelope(params string[] recipients)
     {

@@ -24,7 +24,7 @@ internal sealed class EngineFixture : IAsyncDisposable
         Options = new EngineOptions
         {
             Hostname = "relay.example.net",
-            Spool = new SpoolOptions { Path = Path.Combine(_folder, "spool") },
+            Spool = new SpoolOptions { Paths = [Path.Combine(_folder, "spool")] },
             Delivery = new DeliveryOptions { Port = 2525, Tls = OutboundTls.None },
             DeliveryLogPath = Path.Combine(_folder, "deliveries.jsonl"),
         };

@@ -21,7 +21,7 @@ public sealed class RelayMetricsTests : IDisposable
     {
         UseAll();
         _metrics.ObserveQueue(() => 42);
-        _metrics.ObserveSpool(() => false);
+        _metrics.ObserveSpool(() => (0, 2, 1), "os");
         _counters.Observe();
 
         Assert.Equal(0, _counters["relay.inbound.open"]);
@@ -37,6 +37,8 @@ public sealed class RelayMetricsTests : IDisposable
         Assert.Equal(1, _counters["relay.outbound.failed Timeout"]);
         Assert.Equal(42, _counters["relay.queue.recipients"]);
         Assert.Equal(0, _counters["relay.spool.healthy"]);
+        Assert.Equal((0, 2, 1), (_counters["relay.spool.folders healthy"], _counters["relay.spool.folders full"], _counters["relay.spool.folders failed"]));
+        Assert.Equal(1, _counters["relay.spool.durability os"]);
         Assert.All(_counters.Names, n => Assert.StartsWith("relay.", n, StringComparison.Ordinal));
     }
 

@@ -52,10 +52,10 @@ internal sealed class MailTransaction(IPEndPoint client, SessionServices service
             return Replies.MessageTooBig552;
         }
 
-        SpoolHealth health = services.Spool.Health;
-        if (health.Status != SpoolStatus.Healthy)
+        SpoolStatus status = services.Spool.Status;
+        if (status != SpoolStatus.Healthy)
         {
-            return health.Status == SpoolStatus.Full ? Replies.StorageFull452 : Replies.LocalError451;
+            return status == SpoolStatus.Full ? Replies.StorageFull452 : Replies.LocalError451;
         }
 
         _envelope.Begin(command.Path, command.Mail.Body, command.Mail.SmtpUtf8 ? EnvelopeFlags.SmtpUtf8 : EnvelopeFlags.None);

@@ -1,0 +1,192 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+
+namespace Relay.Spool;
+
+/// <summary>
+/// One folder of the spool: its log, its threads, its lock, and what its transactions share. It knows nothing of the other folders; <see cref="MessageSpool"/>
+/// chooses among them. Any thread.
+/// </summary>
+internal sealed class SpoolDirectory : IAsyncDisposable
+{
+    // Enough for all sessions that are inside DATA at one time; more are simply made.
+    private const int MostPooled = 4096;
+
+    private readonly ConcurrentQueue<SpoolTransaction> _pool = new();
+    private readonly Committer _committer;
+    private readonly int _lock;
+    private List<RecoveredMessage>? _recovered;
+    private int _transactions;
+
+    private SpoolDirectory(
+        SpoolFiles files, SpoolOptions options, SpoolMemory memory, QueueIds ids, int lockFile, SpoolRecovery recovery, TimeProvider time, ILogger log, Action<SpoolBatch>? observer)
+    {
+        _lock = lockFile;
+        _recovered = recovery.Messages;
+        Options = options;
+        Files = files;
+        Memory = memory;
+        Time = time;
+        Log = log;
+        Condition = new SpoolCondition(files.Folder, log);
+        var maker = new SegmentMaker(files, options.SegmentSize, recovery.LastNumber, ids);
+        Segments = new SegmentStore(maker, files, Condition, log, recovery.InLog, recovery.Empty);
+        var writer = new BatchWriter(files, recovery.Durable, recovery.LastSequence);
+        Queue = new CommitQueue(Condition);
+        _committer = new Committer(Queue, writer, Segments, Condition, ids, time, observer, log);
+        foreach (RecoveredMessage recovered in recovery.Messages)
+        {
+            recovered.Message.Directory = this;
+        }
+
+        int error = Segments.Start();
+        if (error != 0)
+        {
+            throw new IOException($"spool {files.Folder} can't be written: {Errno.Text(error)}");
+        }
+
+        // Begun here, so that the first message doesn't wait until the reserve is made as well.
+        writer.Use(Segments.Take(mayUseReserve: true)!);
+        _committer.Start();
+        Bodies.Start();
+        foreach (SpooledMessage lost in recovery.Lost)
+        {
+            Queue.Remove(lost);
+        }
+    }
+
+    internal SpoolOptions Options { get; }
+
+    internal SpoolFiles Files { get; }
+
+    internal SpoolMemory Memory { get; }
+
+    internal SpoolCondition Condition { get; }
+
+    internal SegmentStore Segments { get; }
+
+    internal CommitQueue Queue { get; }
+
+    internal BodyWriters Bodies { get; } = new();
+
+    internal TimeProvider Time { get; }
+
+    internal ILogger Log { get; }
+
+    /// <summary>A quarter of a segment at most, so that segments of a test's size still hold several.</summary>
+    internal int LongestInLog => Math.Min(SpoolTransaction.LongestInLog, Options.SegmentSize / 4);
+
+    /// <summary>Transactions that were begun and have not ended: what gathers where the disk is slow.</summary>
+    internal int Transactions => Volatile.Read(ref _transactions);
+
+    /// <summary>Opens a folder, making it when it isn't there, and recovers what is in it. Throws IOException with one line that says why not.</summary>
+    internal static SpoolDirectory Open(
+        SpoolFiles files, SpoolOptions options, SpoolMemory memory, QueueIds ids, TimeProvider time, ILogger log, Action<SpoolBatch>? observer)
+    {
+        int lockFile = TakeLock(files);
+        try
+        {
+            var recovery = new SpoolRecovery(files, log);
+            recovery.Run();
+            ids.StartAbove(recovery.LastId);
+            var directory = new SpoolDirectory(files, options, memory, ids, lockFile, recovery, time, log, observer);
+            SpoolLog.Opened(log, files.Folder, recovery.Messages.Count, directory.Segments.Count, options.Durability);
+            return directory;
+        }
+        catch
+        {
+            files.Storage.Close(lockFile);
+            throw;
+        }
+    }
+
+    /// <summary>What recovery found, by id. Once; it is forgotten then.</summary>
+    internal List<RecoveredMessage> Scan() => Interlocked.Exchange(ref _recovered, null) ?? throw new InvalidOperationException("The spool is scanned once.");
+
+    /// <summary>A transaction to begin; each owes one <see cref="End"/>.</summary>
+    internal SpoolTransaction Rent()
+    {
+        Interlocked.Increment(ref _transactions);
+        return _pool.TryDequeue(out SpoolTransaction? transaction) ? transaction : new SpoolTransaction(this);
+    }
+
+    /// <summary>A transaction is over.</summary>
+    internal void End() => Interlocked.Decrement(ref _transactions);
+
+    /// <summary>Takes a transaction back that is over and that nobody holds.</summary>
+    internal void Return(SpoolTransaction transaction)
+    {
+        if (_pool.Count < MostPooled)
+        {
+            _pool.Enqueue(transaction);
+        }
+    }
+
+    internal void Update(SpooledMessage message, ReadOnlySpan<RecipientUpdate> updates)
+    {
+        if (Queue.Settle(message, updates))
+        {
+            Forget(message);
+        }
+    }
+
+    internal void Remove(SpooledMessage message)
+    {
+        if (Queue.Remove(message))
+        {
+            Forget(message);
+        }
+    }
+
+    /// <summary>Writes what is owed, ends the threads, gives up the lock. Once.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Bodies.StopAsync().ConfigureAwait(false);
+        Queue.Stop();
+        await _committer.Ended.ConfigureAwait(false);
+        await Segments.StopAsync().ConfigureAwait(false);
+        Files.Storage.Close(_lock);
+    }
+
+    private static int TakeLock(SpoolFiles files)
+    {
+        string folder = files.Folder;
+        int error = files.Storage.CreateDirectory(folder);
+        bool made = error == 0;
+        int file = -1;
+        if (error is 0 or Errno.Exists)
+        {
+            error = files.Storage.Open(files.LockPath, OpenMode.OpenOrCreate, out file);
+        }
+
+        if (error != 0)
+        {
+            throw new IOException(error == Errno.NotDirectory ? $"spool {folder} is not a folder" : $"spool {folder} can't be used: {Errno.Text(error)}");
+        }
+
+        error = files.Storage.Lock(file);
+        if (error != 0)
+        {
+            files.Storage.Close(file);
+            throw new IOException(error == Errno.WouldBlock ? $"spool {folder} is in use by another instance" : $"spool {folder} can't be locked: {Errno.Text(error)}");
+        }
+
+        // The folder's own name has to survive too.
+        if (made && Path.GetDirectoryName(folder) is { Length: > 0 } parent && files.SyncOther(parent) is var failed and not 0)
+        {
+            files.Storage.Close(file);
+            throw new IOException($"folder {parent} can't be synced: {Errno.Text(failed)}");
+        }
+
+        return file;
+    }
+
+    private void Forget(SpooledMessage message)
+    {
+        Memory.ReleaseCache(message.Uncache());
+        if (Interlocked.Decrement(ref message.Segment!.Live) == 0)
+        {
+            Segments.Emptied(message.Segment);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+namespace Relay.Spool;
+
+/// <summary>The memory for bodies, shared by all folders of a spool: their buffers, and the budgets these count against. Any thread.</summary>
+internal sealed class SpoolMemory(SpoolOptions options)
+{
+    // Free buffers that are kept for reuse.
+    private const long Retained = 32L * 1024 * 1024;
+
+    internal BufferPool Buffers { get; } = new(Retained);
+
+    /// <summary>Bodies that are being received.</summary>
+    internal MemoryBudget Receiving { get; } = new(options.BufferBudget);
+
+    /// <summary>Bodies of accepted messages.</summary>
+    internal MemoryBudget Cache { get; } = new(options.CacheBudget);
+
+    /// <summary>Gives back a buffer that was a message's copy in memory.</summary>
+    internal void ReleaseCache(byte[]? buffer)
+    {
+        if (buffer is not null)
+        {
+            Cache.Give(buffer.Length);
+            Buffers.Return(buffer);
+        }
+    }
+}
