@@ -25,7 +25,7 @@ public static class AddressLiteral
     }
 
     /// <summary><c>Snum 3("." Snum)</c>; a leading zero is refused, because half of the world reads it as octal.</summary>
-    private static bool IsIPv4(ReadOnlySpan<byte> text)
+    internal static bool IsIPv4(ReadOnlySpan<byte> text)
     {
         for (int part = 0; part < 4; part++)
         {

@@ -19,4 +19,22 @@ public ref struct Command
 
     /// <summary>The parameters of MAIL.</summary>
     public MailParameters Mail { get; internal set; }
+
+    /// <summary>The parameters of RCPT.</summary>
+    public RcptParameters Rcpt { get; internal set; }
+
+    /// <summary>RCPT, VRFY, EXPN: there are octets above 127 in it, well-formed UTF-8 in RCPT, which only a transaction of SMTPUTF8 may carry (RFC 6531 §3.5). The caller knows the transaction.</summary>
+    public bool NeedsSmtpUtf8 { get; internal set; }
+
+    /// <summary>The argument of BDAT. After a refused BDAT nobody knows how much of what follows is the chunk: the connection is to be closed (RFC 3030 §4.2 leaves no other way).</summary>
+    public Chunk Chunk { get; internal set; }
+
+    /// <summary>The mechanism of AUTH, in the client's case (RFC 4954 §4).</summary>
+    public ReadOnlySpan<byte> Mechanism { get; internal set; }
+
+    /// <summary>The initial response of AUTH, base64 as it came and not looked at; empty when it is the "=" that stands for an empty one.</summary>
+    public ReadOnlySpan<byte> InitialResponse { get; internal set; }
+
+    /// <summary>Whether AUTH came with an initial response, be it an empty one.</summary>
+    public bool HasInitialResponse { get; internal set; }
 }

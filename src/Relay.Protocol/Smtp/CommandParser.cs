@@ -13,10 +13,16 @@ public static class CommandParser
     private static readonly SearchValues<byte> Controls = SearchValues.Create(
         0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 127);
 
+    /// <summary>RFC 4422 §3.1: <c>sasl-mech = 1*20mech-char</c>.</summary>
+    private const int MaximumMechanismLength = 20;
+
+    private static readonly SearchValues<byte> MechanismOctets = SearchValues.Create("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"u8);
+
     /// <summary>
     /// Null and a command, or the refusal: <see cref="Command.Verb"/> is set even then, so that the caller can answer "not now" before "not like that".
     /// <paramref name="line"/> is without CRLF. A parameter counts only when its extension is in <paramref name="offered"/>.
-    /// With SMTPUTF8 offered, RCPT takes a UTF-8 mailbox: whether its transaction is one of SMTPUTF8 is the caller's to check (RFC 6531 §3.5).
+    /// With SMTPUTF8 offered, RCPT takes a UTF-8 mailbox: whether its transaction is one of SMTPUTF8 is the caller's to check (<see cref="Command.NeedsSmtpUtf8"/>).
+    /// What XCLIENT says is read by <see cref="XClientAttributes"/>.
     /// </summary>
     public static Reply? Parse(ReadOnlySpan<byte> line, Extensions offered, out Command command)
     {
@@ -50,8 +56,17 @@ public static class CommandParser
             case Verb.Quit:
             case Verb.StartTls:
                 return argument.IsEmpty ? null : Replies.ArgumentUnexpected501;
+            case Verb.Bdat:
+                bool valid = Chunk.TryParse(argument, out Chunk chunk);
+                command.Chunk = chunk;
+                return valid ? null : Replies.ChunkSyntax501;
+            case Verb.Auth:
+                return Auth(argument, ref command);
             case Verb.Vrfy:
             case Verb.Expn:
+                command.NeedsSmtpUtf8 = !Ascii.IsValid(argument);
+                return argument.IsEmpty ? Replies.ArgumentMissing501 : null;
+            case Verb.XClient:
                 return argument.IsEmpty ? Replies.ArgumentMissing501 : null;
             default:
                 return null;
@@ -82,7 +97,7 @@ public static class CommandParser
         return refusal ?? (ascii || mail.SmtpUtf8 ? null : Replies.AddressNotAscii553);
     }
 
-    /// <summary><c>"RCPT TO:" ( "&lt;Postmaster&gt;" / Forward-path ) [SP Rcpt-parameters]</c>; no extension offered so far has a parameter for RCPT.</summary>
+    /// <summary><c>"RCPT TO:" ( "&lt;Postmaster&gt;" / Forward-path ) [SP Rcpt-parameters]</c>.</summary>
     private static Reply? Rcpt(ReadOnlySpan<byte> argument, Extensions offered, ref Command command)
     {
         if (!TryPath(argument, "TO:"u8, out ReadOnlySpan<byte> path, out ReadOnlySpan<byte> parameters))
@@ -105,8 +120,24 @@ public static class CommandParser
             return Replies.RecipientSyntax501;
         }
 
-        var reader = new ParameterReader(parameters);
-        return reader.MoveNext() ? Replies.ParameterUnknown555 : reader.IsMalformed ? Replies.ParameterSyntax501 : null;
+        Reply? refusal = RcptParameterParser.Parse(parameters, offered, out RcptParameters rcpt);
+        command.Rcpt = rcpt;
+        command.NeedsSmtpUtf8 = !ascii || !Ascii.IsValid(rcpt.OriginalRecipient);
+        return refusal;
+    }
+
+    /// <summary><c>"AUTH" SP sasl-mech [SP initial-response]</c> (RFC 4954 §4, RFC 4422 §3.1). The response is a secret: it is only cut off here, and never part of a reply or a log.</summary>
+    private static Reply? Auth(ReadOnlySpan<byte> argument, ref Command command)
+    {
+        int space = argument.IndexOf((byte)' ');
+        ReadOnlySpan<byte> mechanism = space < 0 ? argument : argument[..space];
+        ReadOnlySpan<byte> response = space < 0 ? default : argument[space..].TrimStart((byte)' ');
+        command.Mechanism = mechanism;
+        command.HasInitialResponse = space >= 0;
+        command.InitialResponse = response.SequenceEqual("="u8) ? default : response;
+        return mechanism.IsEmpty ? Replies.ArgumentMissing501
+            : mechanism.Length > MaximumMechanismLength || mechanism.ContainsAnyExcept(MechanismOctets) || response.Contains((byte)' ') ? Replies.AuthSyntax501
+            : null;
     }
 
     /// <summary>Splits what follows the verb into what stands between the angle brackets and what follows them. Knows only so much of mailboxes as to see a "&gt;" in quotes.</summary>

@@ -16,7 +16,7 @@ public static class Domain
 
     /// <summary>
     /// RFC 5321 §4.1.2: <c>Domain = sub-domain *("." sub-domain)</c>, <c>sub-domain = Let-dig [Ldh-str]</c>; no trailing dot, no underscore.
-    /// With <paramref name="utf8"/> a label may also hold well-formed UTF-8 (RFC 6531 §3.3).
+    /// A label that begins with "xn--" must be an A-label, and with <paramref name="utf8"/> there may be U-labels (RFC 5890 §2.3.2.1, RFC 6531 §3.3).
     /// </summary>
     public static bool IsValid(ReadOnlySpan<byte> text, bool utf8 = false)
     {
@@ -44,18 +44,12 @@ public static class Domain
 
     private static bool IsLabel(ReadOnlySpan<byte> label, bool utf8)
     {
-        if (label.IsEmpty || label.Length > MaximumLabelLength || label[0] == '-' || label[^1] == '-')
-        {
-            return false;
-        }
-
         int other = label.IndexOfAnyExcept(LetterDigitHyphen);
-        while (utf8 && other >= 0 && label[other] >= 0x80)
+        if (other >= 0)
         {
-            label = label[(other + 1)..];
-            other = label.IndexOfAnyExcept(LetterDigitHyphen);
+            return utf8 && label[other] >= 0x80 && Idna.IsULabel(label);
         }
 
-        return other < 0;
+        return label is { Length: > 0 and <= MaximumLabelLength } && label[0] != '-' && label[^1] != '-' && (label.Length < 4 || label[3] != '-' || Idna.IsALabelOrOrdinary(label));
     }
 }

@@ -6,22 +6,39 @@ namespace Relay.Protocol.Smtp;
 /// <summary>
 /// Who a message is from and whom it is for (RFC 5321 §2.3.1), as one immutable block of bytes: the same block lies in memory and in the spool.
 /// Addresses are as they came, without angle brackets; an empty reverse-path is the null one. Made by <see cref="EnvelopeBuilder"/>.
-/// Layout, little endian: version (1 byte), body type (1), flags (1), reverse-path length (2) and bytes, recipient count (2), then for each recipient
-/// the length of its entry (2), the length of its address (2), the address, and room for its parameters up to the entry's end.
+/// Layout, little endian: version (1 byte), body type (1), flags (1), reverse-path length (2) and bytes, length of the message's parameters (2) and the parameters, recipient count (2),
+/// then for each recipient the length of its entry (2), the length of its address (2), the address, and its parameters up to the entry's end.
+/// The message's parameters, when there are any: RET (1), mode of BY (1), trace of BY (1), priority (1), deadline and release (8 each, UTC ticks, 0 for none), length of ENVID (2), ENVID, and
+/// AUTH= up to the end. A recipient's: NOTIFY (1) and ORCPT. Version 1, which is still read, has no parameters and no length of them.
 /// </summary>
 public sealed class Envelope
 {
-    public const byte CurrentVersion = 1;
+    public const byte CurrentVersion = 2;
 
-    internal const int FixedLength = 7;
+    internal const int FixedLength = 9;
+    internal const int ParametersFixedLength = 22;
+
+    private const byte VersionWithoutParameters = 1;
+    private const int ReversePathAt = 5;
 
     private readonly byte[] _bytes;
+    private readonly int _reversePathLength;
+    private readonly int _parameters;
+    private readonly int _parametersLength;
     private readonly int _recipients;
 
     internal Envelope(byte[] bytes)
     {
         _bytes = bytes;
-        _recipients = 5 + BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(3));
+        _reversePathLength = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(3));
+        _recipients = ReversePathAt + _reversePathLength;
+        if (bytes[0] != VersionWithoutParameters)
+        {
+            _parametersLength = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(_recipients));
+            _parameters = _recipients + 2;
+            _recipients = _parameters + _parametersLength;
+        }
+
         RecipientCount = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(_recipients));
     }
 
@@ -30,23 +47,66 @@ public sealed class Envelope
     public EnvelopeFlags Flags => (EnvelopeFlags)_bytes[2];
 
     /// <summary>Empty for the null reverse-path of notifications.</summary>
-    public ReadOnlySpan<byte> ReversePath => _bytes.AsSpan(5, _recipients - 5);
+    public ReadOnlySpan<byte> ReversePath => _bytes.AsSpan(ReversePathAt, _reversePathLength);
+
+    /// <summary>RET (RFC 3461 §4.3).</summary>
+    public DsnReturn Return => _parametersLength == 0 ? DsnReturn.Unspecified : (DsnReturn)_bytes[_parameters];
+
+    /// <summary>ENVID, xtext as it came (RFC 3461 §4.4); empty when there was none.</summary>
+    public ReadOnlySpan<byte> EnvelopeId => _parametersLength == 0 ? [] : _bytes.AsSpan(_parameters + ParametersFixedLength, EnvelopeIdLength);
+
+    /// <summary>AUTH=, "&lt;&gt;" or xtext as it came (RFC 4954 §5); empty when there was none.</summary>
+    public ReadOnlySpan<byte> Submitter => _parametersLength == 0
+        ? []
+        : _bytes.AsSpan(_parameters + ParametersFixedLength + EnvelopeIdLength, _parametersLength - ParametersFixedLength - EnvelopeIdLength);
+
+    /// <summary>When the message should have been delivered (RFC 2852), UTC; null when MAIL had no BY.</summary>
+    public DateTimeOffset? DeliverBy => Time(4);
+
+    public DeliverByMode DeliverByMode => _parametersLength == 0 ? DeliverByMode.None : (DeliverByMode)_bytes[_parameters + 1];
+
+    public bool DeliverByTrace => _parametersLength != 0 && _bytes[_parameters + 2] != 0;
+
+    /// <summary>Before when the message is not to be sent (RFC 4865), UTC; null when MAIL had no HOLDFOR or HOLDUNTIL.</summary>
+    public DateTimeOffset? ReleaseAt => Time(12);
+
+    /// <summary>MT-PRIORITY (RFC 6710), -9 to 9; 0 also when there was none.</summary>
+    public sbyte Priority => _parametersLength == 0 ? (sbyte)0 : (sbyte)_bytes[_parameters + 3];
 
     public int RecipientCount { get; }
 
     /// <summary>The encoded form, for the spool.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
+    private int EnvelopeIdLength => BinaryPrimitives.ReadUInt16LittleEndian(_bytes.AsSpan(_parameters + 20));
+
     /// <summary>Reads what <see cref="Bytes"/> gave. False when the block is damaged or of an unknown version.</summary>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out Envelope? envelope)
     {
         envelope = null;
-        if (bytes.Length < FixedLength || bytes[0] != CurrentVersion)
+        if (bytes.Length < FixedLength - 2 || bytes[0] is not (CurrentVersion or VersionWithoutParameters))
         {
             return false;
         }
 
-        int at = 5 + BinaryPrimitives.ReadUInt16LittleEndian(bytes[3..]);
+        int at = ReversePathAt + BinaryPrimitives.ReadUInt16LittleEndian(bytes[3..]);
+        if (bytes[0] != VersionWithoutParameters)
+        {
+            if (at + 2 > bytes.Length)
+            {
+                return false;
+            }
+
+            int length = BinaryPrimitives.ReadUInt16LittleEndian(bytes[at..]);
+            at += 2;
+            if (at + length > bytes.Length || !AreParameters(bytes.Slice(at, length)))
+            {
+                return false;
+            }
+
+            at += length;
+        }
+
         if (at + 2 > bytes.Length)
         {
             return false;
@@ -102,6 +162,19 @@ public sealed class Envelope
 
     public string RecipientText(int index) => Encoding.UTF8.GetString(Recipient(index));
 
+    private DateTimeOffset? Time(int offset)
+    {
+        long ticks = _parametersLength == 0 ? 0 : BinaryPrimitives.ReadInt64LittleEndian(_bytes.AsSpan(_parameters + offset));
+        return ticks == 0 ? null : new DateTimeOffset(ticks, TimeSpan.Zero);
+    }
+
+    private static bool AreParameters(ReadOnlySpan<byte> bytes) => bytes.IsEmpty ||
+        (bytes.Length >= ParametersFixedLength && bytes[0] <= (byte)DsnReturn.Headers && bytes[1] <= (byte)DeliverByMode.Return && bytes[2] <= 1 && (sbyte)bytes[3] is >= -9 and <= 9 &&
+        IsTime(BinaryPrimitives.ReadInt64LittleEndian(bytes[4..])) && IsTime(BinaryPrimitives.ReadInt64LittleEndian(bytes[12..])) &&
+        ParametersFixedLength + BinaryPrimitives.ReadUInt16LittleEndian(bytes[20..]) <= bytes.Length);
+
+    private static bool IsTime(long ticks) => ticks >= 0 && ticks <= DateTime.MaxValue.Ticks;
+
     /// <summary>Walks the recipients without allocating.</summary>
     public ref struct RecipientEnumerator
     {
@@ -110,6 +183,7 @@ public sealed class Envelope
         private int _left;
         private int _start;
         private int _length;
+        private int _end;
 
         internal RecipientEnumerator(Envelope envelope)
         {
@@ -118,9 +192,16 @@ public sealed class Envelope
             _left = envelope.RecipientCount;
             _start = 0;
             _length = 0;
+            _end = 0;
         }
 
         public readonly ReadOnlySpan<byte> Current => _envelope._bytes.AsSpan(_start, _length);
+
+        /// <summary>NOTIFY of the current recipient (RFC 3461 §4.1).</summary>
+        public readonly DsnNotify Notify => _start + _length < _end ? (DsnNotify)_envelope._bytes[_start + _length] : DsnNotify.Unspecified;
+
+        /// <summary>ORCPT of the current recipient, "type;xtext" as it came (RFC 3461 §4.2); empty when there was none.</summary>
+        public readonly ReadOnlySpan<byte> OriginalRecipient => _start + _length < _end ? _envelope._bytes.AsSpan((_start + _length + 1).._end) : [];
 
         public bool MoveNext()
         {
@@ -134,6 +215,7 @@ public sealed class Envelope
             _length = BinaryPrimitives.ReadUInt16LittleEndian(bytes[2..]);
             _start = _next + 4;
             _next += 2 + BinaryPrimitives.ReadUInt16LittleEndian(bytes);
+            _end = _next;
             return true;
         }
     }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 
 namespace Relay.Protocol.Smtp;
 
@@ -9,18 +8,24 @@ namespace Relay.Protocol.Smtp;
 /// </summary>
 public sealed class EnvelopeBuilder
 {
-    private byte[] _buffer = new byte[256];
+    private const int InitialLength = 256;
+
+    // One huge transaction must not leave its buffers to an idle connection.
+    private const int KeptLength = 16 * 1024;
+
+    private byte[] _buffer = new byte[InitialLength];
     private int _length;
     private int _countAt;
+
+    /// <summary>A hash of each recipient, in their order, so that a thousand of them don't cost a million comparisons.</summary>
+    private int[] _hashes = [];
 
     public EnvelopeBuilder() => Reset();
 
     public int RecipientCount { get; private set; }
 
     /// <summary>The address that was accepted first; empty before there is one. Valid until the next change.</summary>
-    public ReadOnlySpan<byte> FirstRecipient => RecipientCount == 0
-        ? []
-        : _buffer.AsSpan(_countAt + 6, BinaryPrimitives.ReadUInt16LittleEndian(_buffer.AsSpan(_countAt + 4)));
+    public ReadOnlySpan<byte> FirstRecipient => RecipientCount == 0 ? [] : Address(_countAt + 2);
 
     /// <summary>Forgets everything: the state of a new session.</summary>
     public void Reset()
@@ -28,10 +33,10 @@ public sealed class EnvelopeBuilder
         RecipientCount = 0;
         _length = 0;
         _countAt = 0;
-        // One huge transaction must not leave its buffer to an idle connection.
-        if (_buffer.Length > 16 * 1024)
+        if (_buffer.Length > KeptLength)
         {
-            _buffer = new byte[256];
+            _buffer = new byte[InitialLength];
+            _hashes = [];
         }
     }
 
@@ -43,32 +48,77 @@ public sealed class EnvelopeBuilder
         _buffer[0] = Envelope.CurrentVersion;
         _buffer[1] = (byte)body;
         _buffer[2] = (byte)flags;
-        BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan(3), checked((ushort)reversePath.Length));
-        reversePath.CopyTo(_buffer.AsSpan(5));
-        _countAt = 5 + reversePath.Length;
-        BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan(_countAt), 0);
-        _length = _countAt + 2;
+        _length = 3;
+        PutLength(reversePath.Length);
+        Put(reversePath);
+        PutLength(0);
+        EndOfParameters();
     }
 
-    /// <summary>Adds an accepted recipient. False when the same address is already there (it is delivered once; the domain's case doesn't count).</summary>
-    public bool TryAdd(ReadOnlySpan<byte> forwardPath)
+    /// <summary>Begins an envelope with sender and parameters of MAIL. What the parameters count in seconds counts from <paramref name="arrived"/>.</summary>
+    public void Begin(ReadOnlySpan<byte> reversePath, in MailParameters parameters, DateTimeOffset arrived)
+    {
+        Begin(reversePath, parameters.Body,
+            (parameters.SmtpUtf8 ? EnvelopeFlags.SmtpUtf8 : EnvelopeFlags.None) | (parameters.RequireTls ? EnvelopeFlags.RequireTls : EnvelopeFlags.None));
+        sbyte priority = parameters.Priority ?? 0;
+        if (parameters.Return == DsnReturn.Unspecified && parameters.EnvelopeId.IsEmpty && parameters.Submitter.IsEmpty && parameters.DeliverBy == default && parameters.Hold == default && priority == 0)
+        {
+            return;
+        }
+
+        int length = Envelope.ParametersFixedLength + parameters.EnvelopeId.Length + parameters.Submitter.Length;
+        _length = _countAt - 2;
+        Ensure(_length + 4 + length);
+        PutLength(length);
+        Span<byte> block = _buffer.AsSpan(_length, Envelope.ParametersFixedLength);
+        block[0] = (byte)parameters.Return;
+        block[1] = (byte)parameters.DeliverBy.Mode;
+        block[2] = parameters.DeliverBy.Trace ? (byte)1 : (byte)0;
+        block[3] = (byte)priority;
+        DateTimeOffset until = parameters.Hold.Seconds > 0 ? arrived.AddSeconds(parameters.Hold.Seconds) : parameters.Hold.Until;
+        BinaryPrimitives.WriteInt64LittleEndian(block[4..], parameters.DeliverBy.Mode == DeliverByMode.None ? 0 : arrived.AddSeconds(parameters.DeliverBy.Seconds).UtcTicks);
+        BinaryPrimitives.WriteInt64LittleEndian(block[12..], until.UtcTicks);
+        BinaryPrimitives.WriteUInt16LittleEndian(block[20..], (ushort)parameters.EnvelopeId.Length);
+        _length += Envelope.ParametersFixedLength;
+        Put(parameters.EnvelopeId);
+        Put(parameters.Submitter);
+        EndOfParameters();
+    }
+
+    /// <summary>
+    /// Adds an accepted recipient. False when the same address is already there: it is delivered once, and what its first RCPT said counts.
+    /// Local parts are compared as they are, domains without regard to case and to the form of their labels (RFC 5321 §2.4, <see cref="Idna.SameDomain"/>).
+    /// </summary>
+    public bool TryAdd(ReadOnlySpan<byte> forwardPath, in RcptParameters parameters = default)
     {
         if (_length == 0)
         {
             throw new InvalidOperationException("An envelope begins with its sender.");
         }
 
-        if (Contains(forwardPath))
+        int hash = Hash(forwardPath);
+        if (Contains(forwardPath, hash))
         {
             return false;
         }
 
-        Ensure(_length + 4 + forwardPath.Length);
-        BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan(_length), checked((ushort)(2 + forwardPath.Length)));
-        BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan(_length + 2), (ushort)forwardPath.Length);
-        forwardPath.CopyTo(_buffer.AsSpan(_length + 4));
-        _length += 4 + forwardPath.Length;
-        RecipientCount++;
+        int extra = parameters.Notify == DsnNotify.Unspecified && parameters.OriginalRecipient.IsEmpty ? 0 : 1 + parameters.OriginalRecipient.Length;
+        Ensure(_length + 4 + forwardPath.Length + extra);
+        PutLength(2 + forwardPath.Length + extra);
+        PutLength(forwardPath.Length);
+        Put(forwardPath);
+        if (extra > 0)
+        {
+            _buffer[_length++] = (byte)parameters.Notify;
+            Put(parameters.OriginalRecipient);
+        }
+
+        if (RecipientCount == _hashes.Length)
+        {
+            Array.Resize(ref _hashes, Math.Max(4, 2 * RecipientCount));
+        }
+
+        _hashes[RecipientCount++] = hash;
         BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan(_countAt), checked((ushort)RecipientCount));
         return true;
     }
@@ -81,28 +131,71 @@ public sealed class EnvelopeBuilder
         ? throw new InvalidOperationException("An envelope begins with its sender.")
         : new Envelope(_buffer.AsSpan(0, _length).ToArray());
 
-    private bool Contains(ReadOnlySpan<byte> path)
+    private bool Contains(ReadOnlySpan<byte> path, int hash)
     {
+        // Only where the hash is the same is there something to compare; to get there the entries are walked, once.
         int at = _countAt + 2;
-        for (int i = 0; i < RecipientCount; i++)
+        ReadOnlySpan<int> hashes = _hashes.AsSpan(0, RecipientCount);
+        for (int found = hashes.IndexOf(hash); found >= 0; found = hashes.IndexOf(hash))
         {
-            int length = BinaryPrimitives.ReadUInt16LittleEndian(_buffer.AsSpan(at + 2));
-            if (length == path.Length && SameMailbox(_buffer.AsSpan(at + 4, length), path))
+            for (int i = 0; i < found; i++)
+            {
+                at = Next(at);
+            }
+
+            if (SameMailbox(Address(at), path))
             {
                 return true;
             }
 
-            at += 2 + BinaryPrimitives.ReadUInt16LittleEndian(_buffer.AsSpan(at));
+            at = Next(at);
+            hashes = hashes[(found + 1)..];
         }
 
         return false;
     }
 
-    /// <summary>RFC 5321 §2.4: local parts are compared as they are, domains without regard to case.</summary>
     private static bool SameMailbox(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
     {
         int split = a.LastIndexOf((byte)'@') + 1;
-        return a[..split].SequenceEqual(b[..split]) && Ascii.EqualsIgnoreCase(a[split..], b[split..]);
+        return split == b.LastIndexOf((byte)'@') + 1 && a[..split].SequenceEqual(b[..split]) && Idna.SameDomain(a[split..], b[split..]);
+    }
+
+    /// <summary>The same for the same mailbox. With this process's random seed: nobody outside can make them collide.</summary>
+    private static int Hash(ReadOnlySpan<byte> path)
+    {
+        int split = path.LastIndexOf((byte)'@') + 1;
+        Span<byte> domain = stackalloc byte[Domain.MaximumLength];
+        var hash = default(HashCode);
+        hash.AddBytes(path[..split]);
+        if (Idna.TryToAscii(path[split..], domain, out int length))
+        {
+            hash.AddBytes(domain[..length]);
+        }
+
+        return hash.ToHashCode();
+    }
+
+    private int Next(int entry) => entry + 2 + BinaryPrimitives.ReadUInt16LittleEndian(_buffer.AsSpan(entry));
+
+    private ReadOnlySpan<byte> Address(int entry) => _buffer.AsSpan(entry + 4, BinaryPrimitives.ReadUInt16LittleEndian(_buffer.AsSpan(entry + 2)));
+
+    private void EndOfParameters()
+    {
+        _countAt = _length;
+        PutLength(0);
+    }
+
+    private void Put(ReadOnlySpan<byte> bytes)
+    {
+        bytes.CopyTo(_buffer.AsSpan(_length));
+        _length += bytes.Length;
+    }
+
+    private void PutLength(int length)
+    {
+        BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan(_length), checked((ushort)length));
+        _length += 2;
     }
 
     private void Ensure(int length)

@@ -14,4 +14,10 @@ public enum EnvelopeFlags : byte
 
     /// <summary>The message contains octets above 127.</summary>
     EightBit = 4,
+
+    /// <summary>MAIL carried REQUIRETLS (RFC 8689): the message never goes out in clear.</summary>
+    RequireTls = 8,
+
+    /// <summary>The message came as BODY=BINARYMIME and isn't made of lines, so that it can't be sent by DATA (RFC 3030 §3).</summary>
+    Binary = 16,
 }

@@ -35,4 +35,25 @@ public enum Extensions : uint
 
     /// <summary>RFC 3461.</summary>
     Dsn = 1 << 8,
+
+    /// <summary>RFC 8689.</summary>
+    RequireTls = 1 << 9,
+
+    /// <summary>RFC 2852.</summary>
+    DeliverBy = 1 << 10,
+
+    /// <summary>RFC 4865.</summary>
+    FutureRelease = 1 << 11,
+
+    /// <summary>RFC 6710.</summary>
+    MtPriority = 1 << 12,
+
+    /// <summary>RFC 9422.</summary>
+    Limits = 1 << 13,
+
+    /// <summary>RFC 4954.</summary>
+    Auth = 1 << 14,
+
+    /// <summary>XCLIENT, Postfix's command by which a trusted proxy tells whom it speaks for.</summary>
+    XClient = 1 << 15,
 }

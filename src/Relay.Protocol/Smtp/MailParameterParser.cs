@@ -10,87 +10,94 @@ internal static class MailParameterParser
     /// <summary>RFC 1870 §3: <c>size-value = 1*20DIGIT</c>.</summary>
     private const int MaximumSizeDigits = 20;
 
-    [Flags]
-    private enum Seen : byte
-    {
-        Nothing = 0,
-        Size = 1,
-        Body = 2,
-        SmtpUtf8 = 4,
-    }
+    /// <summary>RFC 3461 §4.4.</summary>
+    private const int MaximumEnvelopeIdLength = 100;
 
     public static Reply? Parse(ReadOnlySpan<byte> text, Extensions offered, out MailParameters parameters)
     {
         parameters = default;
-        long size = 0;
-        BodyType body = BodyType.Unspecified;
-        Seen seen = Seen.Nothing;
+        Parameter seen = Parameter.None;
         var reader = new ParameterReader(text);
         while (reader.MoveNext())
         {
-            Seen parameter;
-            bool valid;
-            if ((offered & Extensions.Size) != 0 && Ascii.EqualsIgnoreCase(reader.Keyword, "SIZE"u8))
+            Parameter parameter = ParameterName.Find(reader.Keyword, offered);
+            Reply? refusal = (seen & parameter) != 0 ? Replies.ParameterRepeated501 : Read(parameter, reader.Value, offered, ref parameters);
+            if (refusal is not null)
             {
-                parameter = Seen.Size;
-                valid = TrySize(reader.Value, out size);
-            }
-            else if ((offered & Extensions.EightBitMime) != 0 && Ascii.EqualsIgnoreCase(reader.Keyword, "BODY"u8))
-            {
-                parameter = Seen.Body;
-                valid = TryBody(reader.Value, offered, out body);
-            }
-            else if ((offered & Extensions.SmtpUtf8) != 0 && Ascii.EqualsIgnoreCase(reader.Keyword, "SMTPUTF8"u8))
-            {
-                parameter = Seen.SmtpUtf8;
-                valid = reader.Value.IsEmpty;
-            }
-            else
-            {
-                return Replies.ParameterUnknown555;
-            }
-
-            if (!valid || (seen & parameter) != 0)
-            {
-                return Replies.ParameterSyntax501;
+                return refusal;
             }
 
             seen |= parameter;
         }
 
-        if (reader.IsMalformed)
-        {
-            return Replies.ParameterSyntax501;
-        }
-
-        parameters = new MailParameters(size, body, (seen & Seen.SmtpUtf8) != 0);
-        return null;
+        // RFC 4865 §4: one or the other.
+        const Parameter Holds = Parameter.HoldFor | Parameter.HoldUntil;
+        return reader.IsMalformed ? Replies.ParameterSyntax501 : (seen & Holds) == Holds ? Replies.HoldTwice501 : null;
     }
 
-    /// <summary>Digits only: the library's parsers take signs, blanks and the digits of other scripts.</summary>
-    public static bool TrySize(ReadOnlySpan<byte> value, out long size)
+    /// <summary>Digits only, as many as there may be; a number too large for a long is as good as the largest one.</summary>
+    public static bool TrySize(ReadOnlySpan<byte> value, out long size) => Number.TryParse(value, out size) ? value.Length <= MaximumSizeDigits : value.Length <= MaximumSizeDigits && Number.IsDigits(value);
+
+    /// <summary>Null when the value is good and noted.</summary>
+    private static Reply? Read(Parameter parameter, ReadOnlySpan<byte> value, Extensions offered, ref MailParameters parameters)
     {
-        size = 0;
-        if (value.Length is < 1 or > MaximumSizeDigits || value.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
+        bool utf8 = (offered & Extensions.SmtpUtf8) != 0;
+        FutureRelease hold;
+        switch (parameter)
         {
-            return false;
+            case Parameter.Size:
+                bool valid = TrySize(value, out long size);
+                parameters = parameters with { Size = size };
+                return valid ? null : Replies.SizeSyntax501;
+            case Parameter.Body:
+                parameters = parameters with { Body = Body(value, offered) };
+                return parameters.Body != BodyType.Unspecified ? null : Replies.BodySyntax501;
+            case Parameter.SmtpUtf8:
+                parameters = parameters with { SmtpUtf8 = true };
+                return value.IsEmpty ? null : Replies.ValueUnexpected501;
+            case Parameter.RequireTls:
+                parameters = parameters with { RequireTls = true };
+                return value.IsEmpty ? null : Replies.ValueUnexpected501;
+            case Parameter.Return:
+                parameters = parameters with { Return = Ascii.EqualsIgnoreCase(value, "FULL"u8) ? DsnReturn.Full : Ascii.EqualsIgnoreCase(value, "HDRS"u8) ? DsnReturn.Headers : default };
+                return parameters.Return != DsnReturn.Unspecified ? null : Replies.ReturnSyntax501;
+            case Parameter.EnvelopeId:
+                parameters = parameters with { EnvelopeId = value };
+                return ParameterText.IsXText(value, MaximumEnvelopeIdLength, utf8: false) ? null : Replies.EnvelopeIdSyntax501;
+            case Parameter.Submitter:
+                parameters = parameters with { Submitter = value };
+                return ParameterText.IsXText(value, ParameterText.MaximumLength, utf8) ? null : Replies.SubmitterSyntax501;
+            case Parameter.DeliverBy:
+                valid = DeliverBy.TryParse(value, out DeliverBy deliverBy);
+                parameters = parameters with { DeliverBy = deliverBy };
+                return valid ? null : Replies.DeliverBySyntax501;
+            case Parameter.HoldFor:
+                valid = FutureRelease.TryParseFor(value, out hold);
+                parameters = parameters with { Hold = hold };
+                return valid ? null : Replies.HoldSyntax501;
+            case Parameter.HoldUntil:
+                valid = FutureRelease.TryParseUntil(value, out hold);
+                parameters = parameters with { Hold = hold };
+                return valid ? null : Replies.HoldSyntax501;
+            case Parameter.Priority:
+                parameters = parameters with { Priority = Priority(value) };
+                return parameters.Priority is not null ? null : Replies.PrioritySyntax501;
+            default:
+                return Replies.ParameterUnknown555;
         }
-
-        foreach (byte digit in value)
-        {
-            int add = digit - '0';
-            size = size > (long.MaxValue - add) / 10 ? long.MaxValue : size * 10 + add;
-        }
-
-        return true;
     }
 
-    private static bool TryBody(ReadOnlySpan<byte> value, Extensions offered, out BodyType body)
+    private static BodyType Body(ReadOnlySpan<byte> value, Extensions offered) =>
+        Ascii.EqualsIgnoreCase(value, "7BIT"u8) ? BodyType.SevenBit
+        : (offered & Extensions.EightBitMime) != 0 && Ascii.EqualsIgnoreCase(value, "8BITMIME"u8) ? BodyType.EightBitMime
+        : (offered & Extensions.BinaryMime) != 0 && Ascii.EqualsIgnoreCase(value, "BINARYMIME"u8) ? BodyType.BinaryMime
+        : BodyType.Unspecified;
+
+    /// <summary>RFC 6710 §4.1: <c>priority-value = (["-"] NZDIGIT) / "0"</c>.</summary>
+    private static sbyte? Priority(ReadOnlySpan<byte> value) => value switch
     {
-        body = Ascii.EqualsIgnoreCase(value, "7BIT"u8) ? BodyType.SevenBit
-            : Ascii.EqualsIgnoreCase(value, "8BITMIME"u8) ? BodyType.EightBitMime
-            : (offered & Extensions.BinaryMime) != 0 && Ascii.EqualsIgnoreCase(value, "BINARYMIME"u8) ? BodyType.BinaryMime
-            : BodyType.Unspecified;
-        return body != BodyType.Unspecified;
-    }
+        [>= (byte)'0' and <= (byte)'9'] => (sbyte)(value[0] - '0'),
+        [(byte)'-', >= (byte)'1' and <= (byte)'9'] => (sbyte)('0' - value[1]),
+        _ => null,
+    };
 }

@@ -4,12 +4,13 @@ namespace Relay.Protocol.Smtp;
 
 /// <summary>
 /// Walks the parameters of MAIL or RCPT: <c>esmtp-param = esmtp-keyword ["=" esmtp-value]</c> (RFC 5321 §4.1.2), separated by spaces.
-/// Knows the form, not the meaning.
+/// Knows the form, not the meaning. With <paramref name="utf8"/> a value may hold octets above 127 (RFC 6531 §3.3); whether they are UTF-8 is for whoever knows the parameter.
 /// </summary>
-internal ref struct ParameterReader(ReadOnlySpan<byte> text)
+internal ref struct ParameterReader(ReadOnlySpan<byte> text, bool utf8 = false)
 {
     private static readonly SearchValues<byte> KeywordOctets = SearchValues.Create("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
 
+    private readonly byte _last = utf8 ? (byte)255 : (byte)126;
     private ReadOnlySpan<byte> _rest = text;
 
     public ReadOnlySpan<byte> Keyword { get; private set; }
@@ -39,6 +40,6 @@ internal ref struct ParameterReader(ReadOnlySpan<byte> text)
     }
 
     /// <summary><c>esmtp-value = 1*(%d33-60 / %d62-126)</c>.</summary>
-    private static bool IsValue(ReadOnlySpan<byte> value) =>
-        !value.IsEmpty && !value.ContainsAnyExceptInRange((byte)33, (byte)126) && !value.Contains((byte)'=');
+    private readonly bool IsValue(ReadOnlySpan<byte> value) =>
+        !value.IsEmpty && !value.ContainsAnyExceptInRange((byte)33, _last) && !value.ContainsAny((byte)'=', (byte)127);
 }

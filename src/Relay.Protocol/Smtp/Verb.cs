@@ -24,4 +24,5 @@ public enum Verb : byte
     Auth,
     Turn,
     Etrn,
+    XClient,
 }

@@ -25,6 +25,8 @@ internal static class VerbReader
     private const uint Etrn = 'E' | 'T' << 8 | 'R' << 16 | 'N' << 24;
     private const uint Star = 'S' | 'T' << 8 | 'A' << 16 | 'R' << 24;
     private const uint Ttls = 'T' | 'T' << 8 | 'L' << 16 | 'S' << 24;
+    private const uint Xcli = 'X' | 'C' << 8 | 'L' << 16 | 'I' << 24;
+    private const uint Ient = 'I' | 'E' << 8 | 'N' << 16 | 'T' << 24;
 
     /// <summary>The verb at the start of <paramref name="line"/>; <paramref name="length"/> is what it took. The verb is followed by a space or nothing, or it is unknown.</summary>
     public static Verb Read(ReadOnlySpan<byte> line, out int length)
@@ -67,6 +69,11 @@ internal static class VerbReader
         {
             length = 8;
             return Verb.StartTls;
+        }
+        else if (word == Xcli && line.Length >= 7 && (BinaryPrimitives.ReadUInt32LittleEndian(line[3..]) & UpperCase) == Ient && (line.Length == 7 || line[7] == ' '))
+        {
+            length = 7;
+            return Verb.XClient;
         }
 
         return IsHttp(line) ? Verb.Http : Verb.Unknown;

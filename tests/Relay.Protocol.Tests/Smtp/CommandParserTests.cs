@@ -8,7 +8,7 @@ public class CommandParserTests
 {
     private const Extensions Offered = Extensions.Pipelining | Extensions.Size | Extensions.EightBitMime | Extensions.EnhancedStatusCodes | Extensions.StartTls;
 
-    private sealed record Parsed(Verb Verb, Reply? Reply, string Argument, string Path, string Domain, MailParameters Mail)
+    private sealed record Parsed(Verb Verb, Reply? Reply, string Argument, string Path, string Domain, long Size, BodyType Body, bool SmtpUtf8)
     {
         public string Code => Reply is null ? "ok" : $"{(int)Reply.Code} {Reply.Enhanced}";
     }
@@ -18,7 +18,8 @@ public class CommandParserTests
     private static Parsed Parse(byte[] line, Extensions offered = Offered)
     {
         Reply? reply = CommandParser.Parse(line, offered, out Command command);
-        return new Parsed(command.Verb, reply, Encoding.Latin1.GetString(command.Argument), Encoding.UTF8.GetString(command.Path), Encoding.UTF8.GetString(command.Domain), command.Mail);
+        return new Parsed(command.Verb, reply, Encoding.Latin1.GetString(command.Argument), Encoding.UTF8.GetString(command.Path), Encoding.UTF8.GetString(command.Domain),
+            command.Mail.Size, command.Mail.Body, command.Mail.SmtpUtf8);
     }
 
     [Theory]
@@ -236,7 +237,7 @@ public class CommandParserTests
         Assert.Equal("553 5.6.7", Parse(greek).Code);
         Assert.Equal("553 5.6.7", Parse(greek, Offered | Extensions.SmtpUtf8).Code);
         Parsed accepted = Parse([.. greek, .. " SMTPUTF8"u8], Offered | Extensions.SmtpUtf8);
-        Assert.Equal(("ok", "δοκιμή@παράδειγμα.δοκιμή", "παράδειγμα.δοκιμή", true), (accepted.Code, accepted.Path, accepted.Domain, accepted.Mail.SmtpUtf8));
+        Assert.Equal(("ok", "δοκιμή@παράδειγμα.δοκιμή", "παράδειγμα.δοκιμή", true), (accepted.Code, accepted.Path, accepted.Domain, accepted.SmtpUtf8));
         Assert.Equal("ok", Parse(Encoding.UTF8.GetBytes("RCPT TO:<\"δ δ\"@b>"), Offered | Extensions.SmtpUtf8).Code);
     }
 
@@ -265,7 +266,7 @@ public class CommandParserTests
     public void G1_G4_parameters_of_what_is_offered_are_read(string parameters, long size, BodyType body)
     {
         Parsed parsed = Parse("MAIL FROM:<a@b>" + parameters);
-        Assert.Equal(("ok", new MailParameters(size, body, false)), (parsed.Code, parsed.Mail));
+        Assert.Equal(("ok", size, body, false), (parsed.Code, parsed.Size, parsed.Body, parsed.SmtpUtf8));
     }
 
     [Theory]
@@ -310,7 +311,7 @@ public class CommandParserTests
     {
         Assert.Equal("555 5.5.4", Parse("MAIL FROM:<a@b> SIZE=1", Extensions.None).Code);
         Assert.Equal("555 5.5.4", Parse("MAIL FROM:<a@b> BODY=8BITMIME", Extensions.Size).Code);
-        Assert.Equal(BodyType.BinaryMime, Parse("MAIL FROM:<a@b> BODY=BINARYMIME", Offered | Extensions.BinaryMime).Mail.Body);
+        Assert.Equal(BodyType.BinaryMime, Parse("MAIL FROM:<a@b> BODY=BINARYMIME", Offered | Extensions.BinaryMime).Body);
         Assert.Equal("501 5.5.4", Parse("MAIL FROM:<a@b> SMTPUTF8=1", Offered | Extensions.SmtpUtf8).Code);
         Assert.Equal("501 5.5.4", Parse("MAIL FROM:<a@b> SMTPUTF8 SMTPUTF8", Offered | Extensions.SmtpUtf8).Code);
     }

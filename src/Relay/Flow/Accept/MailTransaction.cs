@@ -58,7 +58,7 @@ internal sealed class MailTransaction(IPEndPoint client, SessionServices service
             return status == SpoolStatus.Full ? Replies.StorageFull452 : Replies.LocalError451;
         }
 
-        _envelope.Begin(command.Path, command.Mail.Body, command.Mail.SmtpUtf8 ? EnvelopeFlags.SmtpUtf8 : EnvelopeFlags.None);
+        _envelope.Begin(command.Path, command.Mail, services.Time.GetUtcNow());
         return null;
     }
 
@@ -80,7 +80,7 @@ internal sealed class MailTransaction(IPEndPoint client, SessionServices service
         Reply? refusal = settings.Permission.Check(command.Path, command.Domain, trusted);
         if (refusal is null)
         {
-            _envelope.TryAdd(command.Path);
+            _envelope.TryAdd(command.Path, command.Rcpt);
         }
 
         return refusal;
