@@ -17,6 +17,9 @@ internal static class ConfigTable
     // RFC 5321 §4.5.3.1.7: 64K octets at least.
     private static readonly ConfigType<long> MessageSize = new SizeType(64 * 1024, 2L << 30);
 
+    // Below, a message with many recipients hardly fits; above, recovery would read no such file.
+    private static readonly ConfigType<long> SegmentSize = new SizeType(1 << 20, 1 << 30);
+
     public static readonly IReadOnlyList<ConfigSection> Sections =
     [
         new("", "The top of the file, before the first section.",
@@ -32,6 +35,8 @@ internal static class ConfigTable
                 "Instead of `path`: several folders, one on each disk, which work in parallel. All have to be there at each start; one may be added at any.", "none"),
             ConfigKey.Of("durability", ConfigTypes.Durability, d => d.Spool.Durability, (d, v) => d.Spool = d.Spool with { Durability = v },
                 "`sync`: a message is acknowledged when the disk has it. `os`: when the operating system has it; a power cut may lose acknowledged mail."),
+            ConfigKey.Of("segment_size", SegmentSize, d => (long)d.Spool.SegmentSize, (d, v) => d.Spool = d.Spool with { SegmentSize = (int)(v & -4096) },
+                "A file of the log, made in full ahead of need; the log takes four at least. Smaller for a small disk. Rounded down to pages of 4096."),
         ]),
         new("listener", "An address on which clients are served; may stand there many times. Without any: 127.0.0.1:2525, relay, starttls. A change needs a restart.",
         [

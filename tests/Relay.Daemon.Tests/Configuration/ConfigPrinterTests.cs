@@ -14,6 +14,7 @@ public sealed class ConfigPrinterTests
             [spool]
             path = "/work/spool"
             durability = "sync"
+            segment_size = "64MiB"
 
             [[listener]]
             address = "127.0.0.1:2525"
