@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net.Sockets;
 using Relay.EndToEnd.Tests.Harness;
 
 namespace Relay.EndToEnd.Tests;
@@ -25,8 +24,7 @@ public sealed class CrashTests
         List<long> kills = [];
         await using ScriptedServer server = ScriptedServer.Start();
         await using RelayProcess relay = await RelayProcess.StartAsync(RelaySettings.SmartHost(server.Address, server.Port));
-        using var stop = new CancellationTokenSource();
-        Task[] clients = [.. Enumerable.Range(0, Connections).Select(i => Task.Run(() => SendAsync(relay, ledger, new Random(seed + i + 1), stop.Token), CancellationToken.None))];
+        await using SteadyLoad load = SteadyLoad.Start(() => relay.Listener, ledger, Connections, LargestBody, seed);
 
         for (int round = 0; round < rounds; round++)
         {
@@ -40,8 +38,7 @@ public sealed class CrashTests
             await relay.RestartAsync();
         }
 
-        await stop.CancelAsync();
-        await Task.WhenAll(clients);
+        await load.StopAsync();
         await Eventually.Value(
             () => ledger.IsComplete(server.Messages) ? "all" : null,
             () => $"{ledger.Missing(server.Messages)} of {ledger.Acknowledged} acknowledged messages have not arrived (seed {seed})",
@@ -86,39 +83,6 @@ public sealed class CrashTests
         Assert.Equal(0, await relay.StopAsync());
         LedgerSummary summary = ledger.Summarise(server.Messages);
         Assert.Equal(new LedgerSummary(Messages, Messages, Lost: 0, Duplicated: 0, MostCopies: 1, Altered: 0, Ghosts: 0), summary);
-    }
-
-    private static async Task SendAsync(RelayProcess relay, Ledger ledger, Random random, CancellationToken stop)
-    {
-        RawClient? client = null;
-        while (!stop.IsCancellationRequested)
-        {
-            try
-            {
-                if (client is null)
-                {
-                    client = await RawClient.ConnectAsync(relay.Listener);
-                    await client.HelloAsync();
-                }
-
-                // Evenly over the orders of magnitude from a few octets to 200 KiB.
-                TestMessage message = TestMessage.Create(random, 2 + (int)Math.Exp(random.NextDouble() * Math.Log(LargestBody)));
-                string reply = await client.SendMessageAsync("sender@from.test", "user@to.test", message.Content, () => ledger.Sent(message));
-                if (reply.StartsWith("250 ", StringComparison.Ordinal))
-                {
-                    ledger.Acknowledge(message);
-                }
-            }
-            catch (Exception e) when (e is IOException or SocketException or Xunit.Sdk.XunitException)
-            {
-                // The relay was killed under the session: the ledger says what was promised until then. Wait for the next life.
-                client?.Dispose();
-                client = null;
-                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, CancellationToken.None);
-            }
-        }
-
-        client?.Dispose();
     }
 
     private static int RepeatedAcross(long kill, IReadOnlyList<ArrivedMessage> arrived) =>

@@ -13,6 +13,12 @@ internal sealed class Ledger
 
     public int Acknowledged => _acknowledged.Count;
 
+    /// <summary>The ids of all that is acknowledged by now.</summary>
+    public IReadOnlySet<string> AcknowledgedIds() => _acknowledged.Keys.ToHashSet(StringComparer.Ordinal);
+
+    /// <summary>Whether a message with this id and hash was sent.</summary>
+    public bool WasSent(string id, string hash) => _sent.TryGetValue(id, out string? sent) && sent == hash;
+
     public void Sent(TestMessage message) => _sent[message.Id] = message.Hash;
 
     public void Acknowledge(TestMessage message) => _acknowledged[message.Id] = true;
@@ -20,24 +26,30 @@ internal sealed class Ledger
     /// <summary>Whether everything promised is among the arrived.</summary>
     public bool IsComplete(IEnumerable<ArrivedMessage> arrived) => Missing(arrived) == 0;
 
-    public int Missing(IEnumerable<ArrivedMessage> arrived)
-    {
-        HashSet<string> ids = [.. arrived.Select(IdOf)];
-        return _acknowledged.Keys.Count(id => !ids.Contains(id));
-    }
+    public int Missing(IEnumerable<ArrivedMessage> arrived) => Missing(arrived.Select(IdOf));
 
-    public LedgerSummary Summarise(IReadOnlyList<ArrivedMessage> arrived)
+    public int Missing(IEnumerable<Receipt> arrived) => Missing(arrived.Select(receipt => receipt.Id));
+
+    public LedgerSummary Summarise(IEnumerable<ArrivedMessage> arrived) => Summarise(arrived.Select(Receipt.Of));
+
+    public LedgerSummary Summarise(IEnumerable<Receipt> arrived)
     {
-        List<IGrouping<string, ArrivedMessage>> byId = [.. arrived.GroupBy(IdOf)];
+        List<IGrouping<string, Receipt>> byId = [.. arrived.GroupBy(receipt => receipt.Id)];
         return new LedgerSummary(
             Acknowledged,
             byId.Count,
-            Missing(arrived),
+            Missing(byId.Select(copies => copies.Key)),
             byId.Sum(copies => copies.Count() - 1),
             byId.Select(copies => copies.Count()).DefaultIfEmpty().Max(),
-            arrived.Count(message => !_sent.TryGetValue(IdOf(message), out string? hash) || hash != TestMessage.HashOf(message.Original)),
+            byId.Sum(copies => copies.Count(copy => !WasSent(copy.Id, copy.Hash))),
             byId.Count(copies => !_acknowledged.ContainsKey(copies.Key)));
     }
 
     public static string IdOf(ArrivedMessage message) => message.Header(TestMessage.IdHeader) ?? "";
+
+    private int Missing(IEnumerable<string> arrived)
+    {
+        HashSet<string> ids = [.. arrived];
+        return _acknowledged.Keys.Count(id => !ids.Contains(id));
+    }
 }

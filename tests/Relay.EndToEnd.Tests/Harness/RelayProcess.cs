@@ -46,6 +46,8 @@ internal sealed class RelayProcess : IAsyncDisposable
 
     public Uri Admin { get; private set; } = new("http://127.0.0.1/");
 
+    public int Id => Process.Id;
+
     public bool HasExited => Process.HasExited;
 
     /// <summary>The most memory that this life has held, in bytes.</summary>
@@ -96,6 +98,10 @@ internal sealed class RelayProcess : IAsyncDisposable
     }
 
     public Task TerminateAsync() => Process.TerminateAsync();
+
+    public Task FreezeAsync() => Process.FreezeAsync();
+
+    public Task ThawAsync() => Process.ThawAsync();
 
     public Task<int> ExitAsync() => Process.ExitAsync();
 

@@ -20,6 +20,9 @@ internal sealed record RelaySettings
 
     public string DeliveryTls { get; init; } = "none";
 
+    /// <summary>More of [log]; long runs want level = "warning".</summary>
+    public string Log { get; init; } = "";
+
     /// <summary>Next hops by domain pattern; for the rest, MX.</summary>
     public IReadOnlyDictionary<string, string> Routes { get; init; } = new Dictionary<string, string>();
 
@@ -37,6 +40,6 @@ internal sealed record RelaySettings
         "[delivery]", "retry = [\"1s\"]", "ip = \"4\"", $"tls = \"{DeliveryTls}\"", Delivery,
         .. Routes.SelectMany(route => (string[])["[[route]]", $"domain = \"{route.Key}\"", $"next_hop = \"{route.Value}\""]),
         "[admin]", "address = \"127.0.0.1:0\"",
-        "[log]", "deliveries = \"deliveries.jsonl\"",
+        "[log]", "deliveries = \"deliveries.jsonl\"", Log,
         ""]);
 }

@@ -20,7 +20,11 @@ internal sealed class ScriptedSession(Stream transport, ServerScript script, Act
         while (await _wire.ReadLineAsync(cancel) is { } line)
         {
             string command = Encoding.Latin1.GetString(line.Span);
-            onCommand(command);
+            if (script.KeepRecords)
+            {
+                onCommand(command);
+            }
+
             string verb = command.Split(' ', 2)[0].ToUpperInvariant();
             string? reply = verb switch
             {
@@ -131,7 +135,7 @@ internal sealed class ScriptedSession(Stream transport, ServerScript script, Act
         var message = new ArrivedMessage(_sender!, [.. _recipients], content, _tls is not null, Stopwatch.GetTimestamp());
         Reset();
         string? refusal = script.OnMessage(message);
-        if (refusal is null)
+        if (refusal is null && script.KeepRecords)
         {
             onMessage(message);
         }

@@ -9,6 +9,9 @@ internal sealed record ServerScript
 
     public Func<ArrivedMessage, string?> OnMessage { get; init; } = _ => null;
 
+    /// <summary>Whether messages and commands are kept. In a long run they would fill the memory: <see cref="OnMessage"/> sees them all the same.</summary>
+    public bool KeepRecords { get; init; } = true;
+
     /// <summary>With one, STARTTLS is offered.</summary>
     public X509Certificate2? Certificate { get; init; }
 

@@ -100,10 +100,24 @@ internal sealed class ToolProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>SIGTERM. Sent by kill(1), because .NET has no call for it.</summary>
-    public async Task TerminateAsync()
+    public Task TerminateAsync() => SignalAsync("TERM");
+
+    /// <summary>Stops all threads (SIGSTOP) and waits until each has ended the system call that it was in.</summary>
+    public async Task FreezeAsync()
     {
-        await using var kill = await RunAsync("/bin/kill", ["-TERM", Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await SignalAsync("STOP");
+        await Eventually.True(() => Directory.GetDirectories($"/proc/{Id}/task").All(IsStopped), $"{_name} stops");
+
+        // The state is the first field behind the name in parentheses.
+        static bool IsStopped(string task) => File.ReadAllText($"{task}/stat") is var stat && stat[stat.LastIndexOf(')') + 2] is 'T' or 't';
+    }
+
+    public Task ThawAsync() => SignalAsync("CONT");
+
+    /// <summary>Sent by kill(1), because .NET has no call for it.</summary>
+    private async Task SignalAsync(string signal)
+    {
+        await using var kill = await RunAsync("/bin/kill", [$"-{signal}", Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
         Assert.True(kill.ExitCode == 0 || HasExited, kill.Transcript);
     }
 
