@@ -27,6 +27,8 @@ public sealed record EngineOptions
 
     public LimitOptions Limits { get; init; } = new();
 
+    public SmtpOptions Smtp { get; init; } = new();
+
     public DnsOptions Dns { get; init; } = new();
 
     public DeliveryOptions Delivery { get; init; } = new();

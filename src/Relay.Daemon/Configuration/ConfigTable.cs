@@ -14,6 +14,8 @@ internal static class ConfigTable
     private static readonly ConfigType<TimeSpan> Wait = ConfigTypes.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(7));
     private static readonly ConfigType<TimeSpan> Life = ConfigTypes.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(365));
 
+    private static readonly ConfigType<long> Rate = new SizeType(1, 1L << 30);
+
     // RFC 5321 §4.5.3.1.7: 64K octets at least.
     private static readonly ConfigType<long> MessageSize = new SizeType(64 * 1024, 2L << 30);
 
@@ -63,6 +65,8 @@ internal static class ConfigTable
                 "Domains accepted from anyone, because this relay is their MX."),
             ConfigKey.Of("recipients", ConfigTypes.FilePath, d => d.RecipientsPath, (d, v) => d.RecipientsPath = v,
                 "A file with the addresses that exist in `relay_domains`, one a line, `#` for comments; others are refused at RCPT.", "every address exists"),
+            ConfigKey.Of("blocked", new ListType<IPNetwork>(ConfigTypes.Network), d => d.Access.Blocked, (d, v) => d.Access = d.Access with { Blocked = v },
+                "Networks whose clients are turned away at the greeting, with 554."),
             ConfigKey.Of("postmaster", ConfigTypes.Mailbox, d => d.Access.Postmaster, (d, v) => d.Access = d.Access with { Postmaster = v },
                 "Where mail for `<postmaster>` without a domain goes.", "postmaster at `hostname`"),
         ]),
@@ -73,8 +77,10 @@ internal static class ConfigTable
             ConfigKey.Of("connections", Count, d => d.Limits.Connections, (d, v) => d.Limits = d.Limits with { Connections = v },
                 "Clients at a time. The open-file limit less 512 is the most that takes effect."),
             ConfigKey.Of("connections_per_address", Count, d => d.Limits.ConnectionsPerAddress, (d, v) => d.Limits = d.Limits with { ConnectionsPerAddress = v }, "Clients at a time from one address."),
-            ConfigKey.Of("command_timeout", Timeout, d => d.Limits.CommandTimeout, (d, v) => d.Limits = d.Limits with { CommandTimeout = v }, "How long a client may be idle between commands."),
+            ConfigKey.Of("command_timeout", Timeout, d => d.Limits.CommandTimeout, (d, v) => d.Limits = d.Limits with { CommandTimeout = v }, "How long a client may take for its next command."),
             ConfigKey.Of("data_timeout", Timeout, d => d.Limits.DataTimeout, (d, v) => d.Limits = d.Limits with { DataTimeout = v }, "How long a client may be idle inside a message."),
+            ConfigKey.Of("data_rate", Rate, d => d.Limits.DataRate, (d, v) => d.Limits = d.Limits with { DataRate = v },
+                "A message slower than so much a second, on the whole, has `data_timeout` to end in all."),
             ConfigKey.Of("errors", Count, d => d.Limits.Errors, (d, v) => d.Limits = d.Limits with { Errors = v }, "Refused commands before the connection is closed with 421."),
         ]),
         new("dns", "How names are looked up.",

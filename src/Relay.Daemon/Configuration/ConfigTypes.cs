@@ -43,6 +43,10 @@ internal static class ConfigTypes
     public static readonly ConfigType<IPEndPoint> ServerAddress =
         new TextType<IPEndPoint>("address and port", static (string text, ConfigReader _, out IPEndPoint value) => AddressText.ParseEndPoint(text, 1, out value), static v => v.ToString(), ":[0-9]+$");
 
+    public static readonly ConfigType<IPNetwork> Network =
+        new TextType<IPNetwork>("network", static (string text, ConfigReader _, out IPNetwork value) => AddressText.ParseNetwork(text, out value), static v => v.ToString(), "/[0-9]+$");
+
+    /// <summary>Networks that are trusted: not so wide that they can only be a slip.</summary>
     public static readonly ConfigType<IPNetwork> ClientNetwork = new TextType<IPNetwork>("network", ParseClientNetwork, static v => v.ToString(), "/[0-9]+$");
 
     public static readonly ConfigType<NextHop> NextHop =

@@ -24,6 +24,7 @@ public sealed class ConfigPrinterTests
             [access]
             relay_from = ["127.0.0.0/8", "::1/128"]
             relay_domains = []
+            blocked = []
 
             [limits]
             message_size = "25MiB"

@@ -1,16 +1,29 @@
 using System.IO.Pipelines;
+using System.Net.Security;
 using System.Text;
+using Relay.Tls;
 
 namespace Relay.Tests.Support;
 
 /// <summary>A client that says what the test says, to the byte.</summary>
-internal sealed class TestClient(IDuplexPipe pipe, Task session) : IAsyncDisposable
+internal sealed class TestClient : IAsyncDisposable
 {
-    private readonly StreamReader _reader = new(pipe.Input.AsStream(), Encoding.Latin1);
+    private readonly IDuplexPipe _transport;
+    private IDuplexPipe _pipe;
+    private StreamReader _reader;
+    private TlsPipe? _tls;
 
-    public Task Session => session;
+    public TestClient(IDuplexPipe transport, Task session)
+    {
+        _transport = transport;
+        _pipe = transport;
+        _reader = new StreamReader(transport.Input.AsStream(), Encoding.Latin1);
+        Session = session;
+    }
 
-    public async Task WriteAsync(string text) => await pipe.Output.WriteAsync(Encoding.Latin1.GetBytes(text));
+    public Task Session { get; }
+
+    public async Task WriteAsync(string text) => await _pipe.Output.WriteAsync(Encoding.Latin1.GetBytes(text));
 
     /// <summary>The next reply, all its lines joined by "\n"; null when the server has closed.</summary>
     public async Task<string?> ReadAsync()
@@ -47,9 +60,23 @@ internal sealed class TestClient(IDuplexPipe pipe, Task session) : IAsyncDisposa
 
     public async Task ExpectCloseAsync() => Assert.Null(await ReadAsync());
 
+    /// <summary>Handshake, with any certificate; from then on the client speaks through TLS.</summary>
+    public async Task StartTlsAsync()
+    {
+        TlsResult result = await TlsPipe.ClientAsync(_transport, new SslClientAuthenticationOptions { TargetHost = "localhost", RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null });
+        _tls = result.Pipe ?? throw new IOException(result.Failure);
+        _pipe = _tls;
+        _reader = new StreamReader(_tls.Input.AsStream(), Encoding.Latin1);
+    }
+
     public async ValueTask DisposeAsync()
     {
-        await pipe.Output.CompleteAsync();
-        await pipe.Input.CompleteAsync();
+        if (_tls is { } tls)
+        {
+            await tls.DisposeAsync();
+        }
+
+        await _transport.Output.CompleteAsync();
+        await _transport.Input.CompleteAsync();
     }
 }

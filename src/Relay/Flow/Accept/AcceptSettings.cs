@@ -1,4 +1,3 @@
-using System.Globalization;
 using Relay.Dns;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
@@ -11,26 +10,30 @@ namespace Relay.Flow.Accept;
 /// </summary>
 internal sealed class AcceptSettings
 {
+    private readonly Extensions _always;
+    private readonly Extensions _inClear;
+
     public AcceptSettings(EngineOptions options, ListenerOptions listener, ReverseLookup reverse)
     {
         Hostname = options.Hostname;
         Limits = options.Limits;
+        Access = options.Access;
         Permission = new RelayPermission(options.Access, options.Hostname);
         Role = listener.Role;
         ReverseLookup = options.Dns.Reverse ? reverse : null;
         Greeting = new Reply(ReplyCode.ServiceReady220, $"{options.Hostname} ESMTP Relay");
+        Blocked = new Reply(ReplyCode.TransactionFailed554, $"{options.Hostname} takes no mail from you");
         HeloReply = new Reply(ReplyCode.Completed250, options.Hostname);
-        OfferedInClear = Base | (listener.Tls == ListenerTls.StartTls ? Extensions.StartTls : Extensions.None);
-        OfferedInTls = Base;
-        EhloInClear = Ehlo(OfferedInClear);
-        EhloInTls = Ehlo(OfferedInTls);
+        _always = Extensions.Pipelining | Extensions.Size | Extensions.EightBitMime | Extensions.EnhancedStatusCodes;
+        _inClear = listener.Tls == ListenerTls.StartTls ? Extensions.StartTls : Extensions.None;
+        EhloReply = new EhloReply(options.Hostname, options.Limits);
     }
-
-    private const Extensions Base = Extensions.Pipelining | Extensions.Size | Extensions.EightBitMime | Extensions.EnhancedStatusCodes;
 
     public string Hostname { get; }
 
     public LimitOptions Limits { get; }
+
+    public AccessOptions Access { get; }
 
     public RelayPermission Permission { get; }
 
@@ -41,32 +44,13 @@ internal sealed class AcceptSettings
 
     public Reply Greeting { get; }
 
+    /// <summary>The greeting for a client that is turned away (RFC 5321 §3.1).</summary>
+    public Reply Blocked { get; }
+
     public Reply HeloReply { get; }
 
-    public Extensions OfferedInClear { get; }
+    public EhloReply EhloReply { get; }
 
-    public Extensions OfferedInTls { get; }
-
-    public Reply EhloInClear { get; }
-
-    public Reply EhloInTls { get; }
-
-    private Reply Ehlo(Extensions offered)
-    {
-        var lines = new List<string> { Hostname };
-        void Offer(Extensions extension, string keyword)
-        {
-            if (offered.HasFlag(extension))
-            {
-                lines.Add(keyword);
-            }
-        }
-
-        Offer(Extensions.Pipelining, "PIPELINING");
-        Offer(Extensions.Size, string.Create(CultureInfo.InvariantCulture, $"SIZE {Limits.MessageSize}"));
-        Offer(Extensions.EightBitMime, "8BITMIME");
-        Offer(Extensions.StartTls, "STARTTLS");
-        Offer(Extensions.EnhancedStatusCodes, "ENHANCEDSTATUSCODES");
-        return new Reply(ReplyCode.Completed250, string.Join('\n', lines));
-    }
+    /// <summary>What this client is offered now.</summary>
+    public Extensions Offered(bool tls) => _always | (tls ? Extensions.None : _inClear);
 }

@@ -5,7 +5,7 @@ namespace Relay.Flow.Accept;
 
 /// <summary>
 /// A session's command lines: one after the other out of the connection's buffer, each at most as long as allowed. A line that is too long is reported once and its rest
-/// skipped as it comes, but not for ever. One per session; the line is valid until the next call.
+/// skipped as it comes, but not for ever. One per session; the line is valid until the next call. An idle session holds no buffer for it.
 /// </summary>
 internal sealed class CommandLines
 {
@@ -15,7 +15,10 @@ internal sealed class CommandLines
     /// <summary>How much of a line that is too long is read to find its end, before the client is taken for something else.</summary>
     private const int SkipLimit = 64 * 1024;
 
-    private readonly byte[] _scratch = new byte[Limit];
+    /// <summary>For lines that lie in one piece: only the length counts, nothing is ever written to it.</summary>
+    private static readonly byte[] Unused = new byte[Limit];
+
+    private byte[]? _joined;
 
     /// <summary>How much of an overlong line has been skipped; -1 when none is being skipped.</summary>
     private int _skipped = -1;
@@ -31,13 +34,24 @@ internal sealed class CommandLines
             return LineStatus.NeedMoreData;
         }
 
-        LineStatus status = LineReader.TryRead(ref buffer, _scratch, out line);
+        // Only a line that lies across two pieces of the connection's buffer has to be joined.
+        LineStatus status = LineReader.TryRead(ref buffer, buffer.IsSingleSegment ? Unused : _joined ??= ArrayPool<byte>.Shared.Rent(Limit), out line);
         if (status == LineStatus.TooLong)
         {
             _skipped = 0;
         }
 
         return status;
+    }
+
+    /// <summary>The last line has been used: what it needed is given back.</summary>
+    public void Release()
+    {
+        if (_joined is { } joined)
+        {
+            _joined = null;
+            ArrayPool<byte>.Shared.Return(joined);
+        }
     }
 
     /// <summary>Finds the end of the line that has been refused already. False when it isn't there yet.</summary>

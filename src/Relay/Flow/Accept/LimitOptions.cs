@@ -13,11 +13,14 @@ public sealed record LimitOptions
 
     public int ConnectionsPerAddress { get; init; } = 200;
 
-    /// <summary>Idle between commands; RFC 5321 §4.5.3.2.7: at least 5 minutes.</summary>
+    /// <summary>For each command, from the last one's reply to its own last octet; RFC 5321 §4.5.3.2.7: at least 5 minutes.</summary>
     public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>Idle inside DATA; RFC 5321 §4.5.3.2.5 gives the client 3 minutes a block.</summary>
+    /// <summary>Idle inside a message; RFC 5321 §4.5.3.2.5 gives the client 3 minutes a block.</summary>
     public TimeSpan DataTimeout { get; init; } = TimeSpan.FromMinutes(3);
+
+    /// <summary>Octets a second that a message has to come with, on the whole, once <see cref="DataTimeout"/> is used up; Postfix's smtpd_min_data_rate.</summary>
+    public long DataRate { get; init; } = 500;
 
     /// <summary>Refused commands before 421; Postfix's hard error limit.</summary>
     public int Errors { get; init; } = 20;

@@ -1,7 +1,5 @@
-using System.Net;
 using System.Runtime.CompilerServices;
 using System.IO.Pipelines;
-using System.Text;
 using Relay.Concurrency;
 using Relay.Flow.Policy;
 using Relay.Protocol.Message;
@@ -15,27 +13,11 @@ namespace Relay.Flow.Accept;
 /// One mail transaction (RFC 5321 §3.3): sender, recipients and message as one object, begun by MAIL and cleared as a whole, so that nothing of one
 /// transaction can reach the next. Commit, hand-over to the queue and the answer 250 are its last steps, in this order. Used by one session's loop only.
 /// </summary>
-internal sealed class MailTransaction(IPEndPoint client, SessionServices services, AcceptSettings settings) : IDisposable
+internal sealed class MailTransaction(SessionClient client, SessionServices services, AcceptSettings settings) : IDisposable
 {
     private readonly EnvelopeBuilder _envelope = new();
-    private readonly MessageReceiver _receiver = new();
-    private readonly string _clientText = client.Address.ToString();
-    private byte[] _hello = [];
-    private string _helloText = "";
-    private bool _extended;
+    private readonly MessageReceiver _receiver = new(services.Time, settings.Limits);
     private SpoolTransaction? _spool;
-
-    /// <summary>Remembers the client's EHLO or HELO name; any open transaction is cleared.</summary>
-    public void Introduce(ReadOnlySpan<byte> name, bool extended)
-    {
-        Reset();
-        _extended = extended;
-        if (!name.SequenceEqual(_hello))
-        {
-            _hello = name.ToArray();
-            _helloText = Encoding.ASCII.GetString(name);
-        }
-    }
 
     public void Reset()
     {
@@ -63,7 +45,7 @@ internal sealed class MailTransaction(IPEndPoint client, SessionServices service
     }
 
     /// <summary>RCPT: null when the recipient was accepted (also a second time: it gets the message once), or the refusal.</summary>
-    public Reply? AddRecipient(in Command command, bool trusted)
+    public Reply? AddRecipient(in Command command)
     {
         if (_envelope.RecipientCount >= settings.Limits.Recipients)
         {
@@ -77,7 +59,7 @@ internal sealed class MailTransaction(IPEndPoint client, SessionServices service
             return null;
         }
 
-        Reply? refusal = settings.Permission.Check(command.Path, command.Domain, trusted);
+        Reply? refusal = settings.Permission.Check(command.Path, command.Domain, client.MayRelay);
         if (refusal is null)
         {
             _envelope.TryAdd(command.Path, command.Rcpt);
@@ -88,15 +70,15 @@ internal sealed class MailTransaction(IPEndPoint client, SessionServices service
 
     /// <summary>DATA, after 354: reads the message, stores it, queues it. The transaction is over whatever came of it.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<MailResult> ReceiveAsync(PipeReader input, Deadline deadline, bool tls, string? clientName)
+    public async ValueTask<MailResult> ReceiveAsync(PipeReader input, Deadline deadline, bool tls)
     {
         DateTimeOffset arrived = services.Time.GetUtcNow();
         SpoolTransaction spool = _spool = services.Spool.Begin();
         QueueId id = spool.Id;
         try
         {
-            WriteReceived(spool, id, arrived, tls, clientName);
-            ReceiveStatus status = await _receiver.ReceiveAsync(input, spool, settings.Limits.MessageSize, settings.Limits.DataTimeout, deadline).ConfigureAwait(false);
+            WriteReceived(spool, id, arrived, tls);
+            ReceiveStatus status = await _receiver.ReceiveAsync(input, spool, deadline).ConfigureAwait(false);
             if (status is not ReceiveStatus.Complete)
             {
                 return new MailResult(status, status == ReceiveStatus.TooBig ? Replies.MessageTooBig552 : null, id);
@@ -113,7 +95,7 @@ internal sealed class MailTransaction(IPEndPoint client, SessionServices service
             }
 
             _envelope.AddFlags(_receiver.Flags);
-            CommitResult commit = await spool.CommitAsync(_envelope.Build(), arrived, client.Address).ConfigureAwait(false);
+            CommitResult commit = await spool.CommitAsync(_envelope.Build(), arrived, client.EndPoint.Address).ConfigureAwait(false);
             if (commit.Message is not { } message)
             {
                 return new MailResult(status, ReplyFor(commit.Failure), id);
@@ -134,13 +116,13 @@ internal sealed class MailTransaction(IPEndPoint client, SessionServices service
     /// <summary>Local trouble is never the message's fault: every failure of the spool is a temporary refusal.</summary>
     private static Reply ReplyFor(SpoolFailure failure) => failure == SpoolFailure.Full ? Replies.StorageFull452 : Replies.LocalError451;
 
-    private void WriteReceived(SpoolTransaction spool, QueueId id, DateTimeOffset arrived, bool tls, string? clientName) => ReceivedField.Write(spool, new ReceivedInfo
+    private void WriteReceived(SpoolTransaction spool, QueueId id, DateTimeOffset arrived, bool tls) => ReceivedField.Write(spool, new ReceivedInfo
     {
-        Hello = _hello,
-        ClientName = clientName,
-        ClientAddress = client.Address,
+        Hello = client.Hello,
+        ClientName = client.Name,
+        ClientAddress = client.EndPoint.Address,
         By = settings.Hostname,
-        Protocol = !_extended ? "SMTP" : tls ? "ESMTPS" : "ESMTP",
+        Protocol = !client.IsExtended ? "SMTP" : tls ? "ESMTPS" : "ESMTP",
         Id = id,
         // RFC 5321 §4.4 with a hint in its §7.2: "for" only when there is one recipient, or it gives away the blind copies.
         For = _envelope.RecipientCount == 1 ? _envelope.FirstRecipient : default,
@@ -158,8 +140,8 @@ internal sealed class MailTransaction(IPEndPoint client, SessionServices service
                 Id = message.Id,
                 Event = DeliveryEvent.Received,
                 Size = message.Size,
-                Client = _clientText,
-                Hello = _helloText,
+                Client = client.AddressText,
+                Hello = client.HelloText,
             }, message.Envelope.ReversePath, recipient);
         }
     }

@@ -13,7 +13,7 @@ namespace Relay.Flow.Accept;
 /// It always reads to the true end of the data, also for a message it will refuse: what followed would otherwise be taken for commands.
 /// One per session, one message at a time; the session owns pipe, transaction and deadline.
 /// </summary>
-internal sealed class MessageReceiver
+internal sealed class MessageReceiver(TimeProvider time, LimitOptions limits)
 {
     /// <summary>A message too big is read on to its end, but not for ever: at ten times the limit the client isn't listening.</summary>
     private const int EndlessFactor = 10;
@@ -32,16 +32,18 @@ internal sealed class MessageReceiver
 
     /// <summary>Reads until the end of the data.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<ReceiveStatus> ReceiveAsync(PipeReader input, SpoolTransaction spool, long limit, TimeSpan idle, Deadline deadline)
+    public async ValueTask<ReceiveStatus> ReceiveAsync(PipeReader input, SpoolTransaction spool, Deadline deadline)
     {
         _decoder = default;
         _header = default;
+        long limit = limits.MessageSize;
         long endless = limit > long.MaxValue / EndlessFactor ? long.MaxValue : limit * EndlessFactor;
         long raw = 0;
         bool tooBig = false;
+        var pace = new DataPace(limits, time);
         while (true)
         {
-            deadline.Set(idle);
+            pace.Wait(deadline);
             ReadResult read = await input.ReadAsync().ConfigureAwait(false);
             if (read.IsCanceled && deadline.HasExpired)
             {
@@ -51,6 +53,7 @@ internal sealed class MessageReceiver
             DataStatus status = _decoder.Decode(read.Buffer, spool, out SequencePosition consumed);
             ReadOnlySequence<byte> taken = read.Buffer.Slice(0, consumed);
             raw += taken.Length;
+            pace.Got(taken.Length);
             if (!_header.Ended)
             {
                 foreach (ReadOnlyMemory<byte> part in taken)

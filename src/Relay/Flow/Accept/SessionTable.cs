@@ -4,11 +4,11 @@ namespace Relay.Flow.Accept;
 
 /// <summary>
 /// Which command is legal in which state (RFC 5321 §4.1.4), as data: the cell is the refusal, null lets the command through to its method.
-/// What a command then does is in <see cref="SmtpSession"/>; nothing else there asks for the state.
+/// What a command then does is in <see cref="SessionCommands"/>; nothing else there asks for the state.
 /// </summary>
 internal static class SessionTable
 {
-    private const int States = 4;
+    private const int States = 6;
 
     private static readonly Reply?[] Cells = Build();
 
@@ -17,44 +17,39 @@ internal static class SessionTable
 
     private static Reply?[] Build()
     {
+        Reply blocked = Reply.Of(ReplyCode.BadSequence503, 5, 7, 1, "no mail is taken from you: QUIT");
         Reply hello = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "send EHLO or HELO first");
         Reply nested = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "a transaction is open: finish it, or RSET");
         Reply mail = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "send MAIL first");
         Reply nobody = Reply.Of(ReplyCode.TransactionFailed554, 5, 5, 1, "no valid recipients");
+        Reply chunked = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "the message has begun with BDAT: go on with BDAT, or RSET");
         Reply unknown = Reply.Of(ReplyCode.SyntaxError500, 5, 5, 1, "command not recognized");
         Reply absent = Reply.Of(ReplyCode.CommandNotImplemented502, 5, 5, 1, "command not implemented");
         Reply http = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 7, 0, "this is a mail server");
 
         var cells = new Reply?[Enum.GetValues<Verb>().Length * States];
-        void Row(Verb verb, Reply? start, Reply? ready, Reply? inMail, Reply? recipients)
-        {
-            Span<Reply?> row = cells.AsSpan((int)verb * States, States);
-            row[0] = start;
-            row[1] = ready;
-            row[2] = inMail;
-            row[3] = recipients;
-        }
+        void Row(Verb verb, params ReadOnlySpan<Reply?> row) => row.CopyTo(cells.AsSpan((int)verb * States, States));
 
         // Whatever has no row below is recognised by the parser but not served.
         foreach (Verb verb in Enum.GetValues<Verb>())
         {
-            Row(verb, absent, absent, absent, absent);
+            Row(verb, blocked, absent, absent, absent, absent, absent);
         }
 
-        //                  Start    Ready    Mail     Recipients
-        Row(Verb.Ehlo,      null,    null,    null,    null);
-        Row(Verb.Helo,      null,    null,    null,    null);
-        Row(Verb.StartTls,  hello,   null,    null,    null);
-        Row(Verb.Mail,      hello,   null,    nested,  nested);
-        Row(Verb.Rcpt,      hello,   mail,    null,    null);
-        Row(Verb.Data,      hello,   mail,    nobody,  null);
-        Row(Verb.Rset,      null,    null,    null,    null);
-        Row(Verb.Noop,      null,    null,    null,    null);
-        Row(Verb.Vrfy,      null,    null,    null,    null);
-        Row(Verb.Help,      null,    null,    null,    null);
-        Row(Verb.Quit,      null,    null,    null,    null);
-        Row(Verb.Unknown,   unknown, unknown, unknown, unknown);
-        Row(Verb.Http,      http,    http,    http,    http);
+        //                  Blocked  Start    Ready    Mail     Recipients  Chunks
+        Row(Verb.Ehlo,      blocked, null,    null,    null,    null,       null);
+        Row(Verb.Helo,      blocked, null,    null,    null,    null,       null);
+        Row(Verb.StartTls,  blocked, hello,   null,    null,    null,       null);
+        Row(Verb.Mail,      blocked, hello,   null,    nested,  nested,     chunked);
+        Row(Verb.Rcpt,      blocked, hello,   mail,    null,    null,       chunked);
+        Row(Verb.Data,      blocked, hello,   mail,    nobody,  null,       chunked);
+        Row(Verb.Rset,      blocked, null,    null,    null,    null,       null);
+        Row(Verb.Noop,      blocked, null,    null,    null,    null,       null);
+        Row(Verb.Vrfy,      blocked, null,    null,    null,    null,       null);
+        Row(Verb.Help,      blocked, null,    null,    null,    null,       null);
+        Row(Verb.Quit,      null,    null,    null,    null,    null,       null);
+        Row(Verb.Unknown,   blocked, unknown, unknown, unknown, unknown,    unknown);
+        Row(Verb.Http,      http,    http,    http,    http,    http,       http);
         return cells;
     }
 }

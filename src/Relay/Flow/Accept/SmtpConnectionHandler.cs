@@ -23,19 +23,18 @@ internal sealed class SmtpConnectionHandler(ListenerOptions listener, SessionSer
     {
         AcceptSettings settings = Volatile.Read(ref _settings);
         IPEndPoint client = connection.RemoteEndPoint as IPEndPoint ?? new IPEndPoint(IPAddress.None, 0);
-        if (client.Address.IsIPv4MappedToIPv6)
-        {
-            client = new IPEndPoint(client.Address.MapToIPv4(), client.Port);
-        }
-
         services.Metrics.InboundOpened();
         ConnectionEnd end = ConnectionEnd.Fault;
         try
         {
-            if (!services.Connections.TryEnter(client.Address, settings.Limits.Connections, settings.Limits.ConnectionsPerAddress))
+            if (!services.Connections.TryEnter(settings.Limits.Connections))
             {
                 end = ConnectionEnd.TooManyConnections;
-                await RefuseAsync(connection.Transport.Output).ConfigureAwait(false);
+                if (listener.Tls != ListenerTls.Implicit)
+                {
+                    await RefuseAsync(connection.Transport.Output).ConfigureAwait(false);
+                }
+
                 return;
             }
 
@@ -44,12 +43,20 @@ internal sealed class SmtpConnectionHandler(ListenerOptions listener, SessionSer
                 var session = new SmtpSession(connection, client, listener, services, settings);
                 await using (session.ConfigureAwait(false))
                 {
-                    end = await session.RunAsync().ConfigureAwait(false);
+                    try
+                    {
+                        end = await session.RunAsync().ConfigureAwait(false);
+                    }
+                    finally
+                    {
+                        // A proxy may have said for whom it spoke.
+                        client = session.Client;
+                    }
                 }
             }
             finally
             {
-                services.Connections.Leave(client.Address);
+                services.Connections.Leave();
             }
         }
         catch (Exception e) when (e is IOException or SocketException or ConnectionAbortedException or OperationCanceledException or ObjectDisposedException)

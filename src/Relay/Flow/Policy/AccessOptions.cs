@@ -9,6 +9,12 @@ public sealed record AccessOptions
     /// <summary>Networks whose clients may send to any domain. The default is this machine alone, so that a fresh install is never an open relay.</summary>
     public IReadOnlyList<IPNetwork> RelayFrom { get; init; } = [new(IPAddress.Parse("127.0.0.0"), 8), new(IPAddress.IPv6Loopback, 128)];
 
+    /// <summary>Networks whose clients are turned away at the greeting.</summary>
+    public IReadOnlyList<IPNetwork> Blocked { get; init; } = [];
+
+    /// <summary>Networks of proxies that may say by XCLIENT for whom they speak: they are believed everything, the right to relay included.</summary>
+    public IReadOnlyList<IPNetwork> XClientFrom { get; init; } = [];
+
     /// <summary>Domains accepted from anyone, because this relay is their MX.</summary>
     public FrozenSet<string> RelayDomains { get; init; } = FrozenSet<string>.Empty;
 

@@ -4,23 +4,30 @@ using System.Net;
 namespace Relay.Flow.Policy;
 
 /// <summary>
-/// Counts connections, in all and for each client address, against limits given at each call, so that a reload applies at once.
-/// The table holds only addresses that are connected now. Any thread; each true of <see cref="TryEnter"/> owes one <see cref="Leave"/>.
+/// Counts connections, in all and for each client address, against limits given at each call, so that a reload applies at once. Two counts, because who a client is may only be known
+/// after it has connected. The table holds only addresses that are connected now. Any thread; each true owes one leaving.
 /// </summary>
 internal sealed class ConnectionLimit
 {
     private readonly ConcurrentDictionary<IPAddress, int> _byAddress = new();
     private int _total;
 
-    public bool TryEnter(IPAddress client, int limit, int limitPerAddress)
+    public bool TryEnter(int limit)
     {
         if (Interlocked.Increment(ref _total) > limit)
         {
-            Interlocked.Decrement(ref _total);
+            Leave();
             return false;
         }
 
-        if (_byAddress.AddOrUpdate(client, 1, static (_, n) => n + 1) > limitPerAddress)
+        return true;
+    }
+
+    public void Leave() => Interlocked.Decrement(ref _total);
+
+    public bool TryEnter(IPAddress client, int limit)
+    {
+        if (_byAddress.AddOrUpdate(client, 1, static (_, n) => n + 1) > limit)
         {
             Leave(client);
             return false;
@@ -31,7 +38,6 @@ internal sealed class ConnectionLimit
 
     public void Leave(IPAddress client)
     {
-        Interlocked.Decrement(ref _total);
         while (_byAddress.TryGetValue(client, out int n))
         {
             // Compare and swap, so that an address is forgotten exactly when its last connection has gone.

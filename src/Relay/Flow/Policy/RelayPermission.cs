@@ -30,24 +30,8 @@ internal sealed class RelayPermission
     /// <summary>Where mail for &lt;postmaster&gt; without a domain goes.</summary>
     public ReadOnlySpan<byte> Postmaster => _postmaster;
 
-    /// <summary>Whether a client may send to any domain. A v4-mapped address is judged as the v4 address it is.</summary>
-    public bool IsTrusted(IPAddress client)
-    {
-        if (client.IsIPv4MappedToIPv6)
-        {
-            client = client.MapToIPv4();
-        }
-
-        foreach (IPNetwork network in _access.RelayFrom)
-        {
-            if (network.Contains(client))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    /// <summary>Whether a client may send to any domain.</summary>
+    public bool IsTrusted(IPAddress client) => _access.RelayFrom.Covers(client);
 
     /// <summary>Null when a client may send to this mailbox, or the refusal. <paramref name="mailbox"/> has passed the parser; a bare "postmaster" is the caller's to replace.</summary>
     public Reply? Check(ReadOnlySpan<byte> mailbox, ReadOnlySpan<byte> domain, bool trusted)

@@ -1,105 +1,142 @@
 using System.Collections.Frozen;
-using System.Text;
+using System.Net;
 using Relay.Flow.Accept;
 using Relay.Tests.Support;
 
 namespace Relay.Tests.Flow.Accept;
 
-/// <summary>
-/// Every *.dialogue file, played against the engine: "c: " is what the client says (CRLF is added; \r \n \0 \xNN stand for themselves), "s: " how the server's next reply
-/// begins, "closed" the end of the connection, "#" a comment. Each is played line by line, in one write, and octet by octet: the replies must be the same.
-/// </summary>
+/// <summary>Every <see cref="Dialogue"/>, played against the engine line by line, octet by octet, in one write, and in two with the cut at many places: the replies must be the same.</summary>
 public class SmtpDialogueTests
 {
-    /// <summary>What depends on two things coming in one write can't be played by octets; its file says "whole".</summary>
-    public static TheoryData<string> DivisibleDialogues => [.. Directory.GetFiles(Folder, "*.dialogue")
-        .Where(static f => !File.ReadLines(f).Contains("whole")).Select(static f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal)];
+    /// <summary>As many cuts are tried of each dialogue; where it is longer they are spread over it.</summary>
+    private const int MostCuts = 16;
 
-    public static TheoryData<string> Dialogues => [.. Directory.GetFiles(Folder, "*.dialogue").Select(static f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Dialogues => Names(static _ => true);
 
-    private static string Folder => Path.Combine(AppContext.BaseDirectory, "Flow", "Accept", "dialogues");
+    public static TheoryData<string> Divisible => Names(static d => !d.IsWhole);
+
+    public static TheoryData<string> OneStreams => Names(static d => !d.IsWhole && d.IsOneStream);
 
     [Theory]
     [MemberData(nameof(Dialogues))]
-    public Task Replies_come_as_written_line_by_line(string name) => PlayAsync(name, Pace.Lines);
+    public async Task Replies_come_as_written_line_by_line(string name)
+    {
+        Dialogue dialogue = Find(name);
+        await using EngineFixture relay = await StartAsync(dialogue);
+        await PlayAsync(relay, dialogue, static (client, text) => client.WriteAsync(text));
+    }
 
     [Theory]
-    [MemberData(nameof(DivisibleDialogues))]
-    public Task Replies_come_as_written_octet_by_octet(string name) => PlayAsync(name, Pace.Octets);
-
-    private static async Task PlayAsync(string name, Pace pace)
+    [MemberData(nameof(Divisible))]
+    public async Task Replies_come_as_written_octet_by_octet(string name)
     {
-        await using var relay = new EngineFixture();
-        relay.Options = relay.Options with
+        Dialogue dialogue = Find(name);
+        await using EngineFixture relay = await StartAsync(dialogue);
+        await PlayAsync(relay, dialogue, static async (client, text) =>
         {
-            Access = new() { RelayFrom = relay.Options.Access.RelayFrom, RelayDomains = new[] { "local.example" }.ToFrozenSet() },
-            Limits = new LimitOptions { MessageSize = 2000, Recipients = 3, Errors = 40 },
-        };
-        await relay.StartAsync();
-        string[] lines = await File.ReadAllLinesAsync(Path.Combine(Folder, name + ".dialogue"), TestContext.Current.CancellationToken);
-        string from = lines.FirstOrDefault(static l => l.StartsWith("from ", StringComparison.Ordinal))?[5..] ?? "127.0.0.1";
-        await using TestClient client = relay.Connect(from);
-        foreach (string line in lines)
-        {
-            if (line.StartsWith("c: ", StringComparison.Ordinal))
+            foreach (char octet in text)
             {
-                string text = Unescape(line[3..]) + "\r\n";
-                if (pace == Pace.Lines)
-                {
-                    await client.WriteAsync(text);
-                }
-                else
-                {
-                    foreach (char octet in text)
-                    {
-                        await client.WriteAsync(octet.ToString());
-                        await Task.Yield();
-                    }
-                }
+                await client.WriteAsync(octet.ToString());
+                await Task.Yield();
             }
-            else if (line.StartsWith("s: ", StringComparison.Ordinal))
-            {
-                string reply = await client.ReadAsync() ?? "(closed)";
-                Assert.True(reply.StartsWith(line[3..].Replace("\\n", "\n", StringComparison.Ordinal), StringComparison.Ordinal), $"{name}: expected {line[3..]}, got {reply}");
-            }
-            else if (line == "closed")
-            {
-                // A client that was shown out is given a moment to read why.
-                Task closed = client.ExpectCloseAsync();
-                await relay.PassTimeUntil(() => closed.IsCompleted, "the close");
-                await closed;
-            }
-        }
+        });
     }
 
-    private static string Unescape(string text)
+    [Theory]
+    [MemberData(nameof(OneStreams))]
+    public async Task Replies_come_as_written_when_all_is_said_at_once_or_cut_in_two(string name)
     {
-        var plain = new StringBuilder();
-        for (int i = 0; i < text.Length; i++)
+        Dialogue dialogue = Find(name);
+        await using EngineFixture relay = await StartAsync(dialogue);
+        string all = string.Concat(dialogue.Steps.Where(static s => s.Kind == Dialogue.StepKind.Say).Select(static s => s.Text));
+        int step = Math.Max(1, all.Length / MostCuts);
+        for (int cut = 0; cut < all.Length; cut += step)
         {
-            if (text[i] != '\\' || i + 1 == text.Length)
+            string first = all[..cut];
+            string second = all[cut..];
+            await PlayAsync(relay, dialogue, async (client, text) =>
             {
-                plain.Append(text[i]);
-                continue;
-            }
+                if (first.Length > 0)
+                {
+                    await client.WriteAsync(first);
+                    await Task.Yield();
+                }
 
-            i++;
-            plain.Append(text[i] switch
-            {
-                'r' => '\r',
-                'n' => '\n',
-                '0' => '\0',
-                'x' => (char)Convert.ToInt32(text[(i + 1)..((i += 2) + 1)], 16),
-                _ => text[i],
+                if (second.Length > 0)
+                {
+                    await client.WriteAsync(second);
+                }
+
+                (first, second) = ("", "");
             });
         }
-
-        return plain.ToString();
     }
 
-    private enum Pace
+    private static TheoryData<string> Names(Func<Dialogue, bool> which) => [.. Dialogue.All.Where(which).Select(static d => d.Name)];
+
+    private static Dialogue Find(string name) => Dialogue.All.Single(d => d.Name == name);
+
+    private static Task<EngineFixture> StartAsync(Dialogue dialogue)
     {
-        Lines,
-        Octets,
+        var relay = new EngineFixture();
+        relay.Options = relay.Options with
+        {
+            Access = relay.Options.Access with { RelayDomains = new[] { "local.example" }.ToFrozenSet() },
+            Limits = new LimitOptions { MessageSize = 2000, Recipients = 3, Errors = 40 },
+        };
+        foreach (string setting in dialogue.Settings)
+        {
+            Set(relay, setting);
+        }
+
+        return relay.StartAsync();
+    }
+
+    private static void Set(EngineFixture relay, string setting)
+    {
+        switch (setting)
+        {
+            case "blocked":
+                relay.Options = relay.Options with { Access = relay.Options.Access with { Blocked = [IPNetwork.Parse("192.0.2.0/24")] } };
+                break;
+            case "default errors":
+                relay.Options = relay.Options with { Limits = relay.Options.Limits with { Errors = new LimitOptions().Errors } };
+                break;
+            case "submission":
+                relay.Listener = relay.Listener with { Role = ListenerRole.Submission };
+                break;
+            default:
+                throw new ArgumentException($"no such setting: {setting}", nameof(setting));
+        }
+    }
+
+    /// <summary>What the client says is written by <paramref name="say"/>, which may say more at once than it is given and less later.</summary>
+    private static async Task PlayAsync(EngineFixture relay, Dialogue dialogue, Func<TestClient, string, Task> say)
+    {
+        await using TestClient client = relay.Connect(dialogue.From);
+        int at = 0;
+        foreach (Dialogue.Step step in dialogue.Steps)
+        {
+            at++;
+            switch (step.Kind)
+            {
+                case Dialogue.StepKind.Say:
+                    await say(client, step.Text);
+                    break;
+                case Dialogue.StepKind.Reply:
+                    string reply = await client.ReadAsync() ?? "(closed)";
+                    Assert.True(reply.StartsWith(step.Text, StringComparison.Ordinal), $"{dialogue.Name}, step {at}: expected {step.Text}, got {reply}");
+                    break;
+                case Dialogue.StepKind.Tls:
+                    await client.StartTlsAsync();
+                    break;
+                default:
+                    // A client that was shown out is given a moment to read why.
+                    Task closed = client.ExpectCloseAsync();
+                    await relay.PassTimeUntil(() => closed.IsCompleted, "the close");
+                    await closed;
+                    break;
+            }
+        }
     }
 }
