@@ -7,7 +7,7 @@ using Relay.Protocol.Smtp;
 namespace Relay.Protocol.Dsn;
 
 /// <summary>
-/// Writes the report that a message could not be delivered: multipart/report (RFC 6522) of a text for people, message/delivery-status (RFC 3464), and the original's header fields.
+/// Writes the report that a message could not be delivered, or is late: multipart/report (RFC 6522) of a text for people, message/delivery-status (RFC 3464), and the original's header fields.
 /// In three steps, so that nothing is held in memory: <see cref="WriteHead"/>, <see cref="WriteOriginalHeader"/>, <see cref="WriteTail"/>. Whatever servers, senders and recipients put into
 /// their texts, the report stays one well-formed message of 7-bit lines. Some line of the original's fields may begin with a dot: the report's envelope carries
 /// <see cref="EnvelopeFlags.HasLeadingDot"/>. Stateless; any thread.
@@ -93,7 +93,7 @@ public static class FailureReport
             output.Write("undisclosed-recipients:;\r\n"u8);
         }
 
-        output.Write("Subject: Undelivered mail returned to sender\r\nDate: "u8);
+        output.Write(info.RetryUntil is null ? "Subject: Undelivered mail returned to sender\r\nDate: "u8 : "Subject: Delayed mail (still being tried)\r\nDate: "u8);
         Date(output, info.Date);
         output.Write("\r\nMessage-ID: <"u8);
         Id(output, info.Id);
@@ -109,7 +109,17 @@ public static class FailureReport
     {
         output.Write("Content-Description: Notification\r\nContent-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\nThis is the mail server at "u8);
         Clean(output, info.Host);
-        output.Write(".\r\n\r\nYour message could not be delivered to everybody it was for. It will not be\r\ntried again. What is known about each failure stands below, and then the\r\nheader of your message. Its number here was "u8);
+        if (info.RetryUntil is { } end)
+        {
+            output.Write(".\r\n\r\nYour message could not be delivered yet to everybody it was for. YOU NEED NOT\r\nSEND IT AGAIN: it is being tried until\r\n"u8);
+            Date(output, end);
+            output.Write(".\r\nWhat is known about each recipient stands below, and then the header of your\r\nmessage. Its number here is "u8);
+        }
+        else
+        {
+            output.Write(".\r\n\r\nYour message could not be delivered to everybody it was for. It will not be\r\ntried again. What is known about each failure stands below, and then the\r\nheader of your message. Its number here was "u8);
+        }
+
         Id(output, info.OriginalId);
         output.Write(".\r\n"u8);
         foreach (FailedRecipient recipient in info.Recipients)
@@ -143,7 +153,7 @@ public static class FailureReport
             var text = new FoldedText(output, indent: 1, column: 16, fresh: false);
             text.Word($"{(Ascii.IsValid(recipient.Address) ? "rfc822" : "utf-8")}; {recipient.Address}");
             text.End();
-            output.Write("Action: failed\r\n"u8);
+            output.Write(info.RetryUntil is null ? "Action: failed\r\n"u8 : "Action: delayed\r\n"u8);
             Field(output, "Status:"u8, recipient.EffectiveStatus.ToString());
             if (recipient.RemoteHost is { } host)
             {
@@ -153,6 +163,13 @@ public static class FailureReport
             if (recipient.Reply is { } reply)
             {
                 Field(output, "Diagnostic-Code:"u8, $"smtp; {reply}");
+            }
+
+            if (info.RetryUntil is { } end)
+            {
+                output.Write("Will-Retry-Until: "u8);
+                Date(output, end);
+                output.Write("\r\n"u8);
             }
         }
     }

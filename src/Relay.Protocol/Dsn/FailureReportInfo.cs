@@ -24,6 +24,9 @@ public readonly ref struct FailureReportInfo
 
     public required DateTimeOffset Date { get; init; }
 
+    /// <summary>When set, the recipients haven't failed: they are late, and tried until then.</summary>
+    public DateTimeOffset? RetryUntil { get; init; }
+
     /// <summary>At least one.</summary>
     public required ReadOnlySpan<FailedRecipient> Recipients { get; init; }
 }

@@ -170,6 +170,12 @@ internal sealed class DeliveryLoop(
 
     private async ValueTask AttemptAsync(DeliverySettings settings, ReadyQueue destination, QueuedMessage message, DeliveryAttempt attempt, AttemptResult result)
     {
+        if (message.IsTooLate(result.Started))
+        {
+            result.SetRest(new RecipientOutcome(OutcomeKind.Deferred, AttemptFailure.LocalReply(4, 4, 7, "the time by which its sender wanted it delivered has passed")));
+            return;
+        }
+
         if (destination.IsSuspended(result.Started, out PeerReply reason))
         {
             result.SetRest(new RecipientOutcome(OutcomeKind.Deferred, reason));

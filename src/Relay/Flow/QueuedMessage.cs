@@ -1,5 +1,6 @@
 using Relay.Concurrency;
 using Relay.Flow.Queue;
+using Relay.Protocol.Smtp;
 using Relay.Spool;
 
 namespace Relay.Flow;
@@ -19,6 +20,15 @@ internal sealed class QueuedMessage(SpooledMessage message, ushort[] recipients,
     public ushort[] Recipients { get; } = recipients;
 
     public ReadyQueue Destination { get; } = destination;
+
+    /// <summary>The sender wanted it delivered by a time that has passed, and not at all after it (RFC 2852, by-mode R).</summary>
+    public bool IsTooLate(DateTimeOffset now) => Message.Envelope.DeliverByMode == DeliverByMode.Return && Message.Envelope.DeliverBy <= now;
+
+    /// <summary>
+    /// The attempt that ends at <paramref name="now"/> is the first one behind the time by which the sender wanted it delivered, or to be told that it isn't (RFC 2852, by-mode N): the one that
+    /// was planned for that time or before it. The plan is in the spool, so a restart doesn't tell the sender again.
+    /// </summary>
+    public bool IsFirstLate(DateTimeOffset now) => Message.Envelope.DeliverByMode == DeliverByMode.Notify && Message.Envelope.DeliverBy is { } by && NextAttempt <= by && by <= now;
 
     /// <summary>Attempts that have failed so far.</summary>
     public int Attempts { get; init; }

@@ -14,7 +14,9 @@ public class FailureReportTests
 
     private static byte[] Write(string original, params FailedRecipient[] recipients) => WriteTo("sender@example.org", original, recipients);
 
-    private static byte[] WriteTo(string reversePath, string original, params FailedRecipient[] recipients)
+    private static byte[] WriteTo(string reversePath, string original, params FailedRecipient[] recipients) => WriteTo(reversePath, original, null, recipients);
+
+    private static byte[] WriteTo(string reversePath, string original, DateTimeOffset? retryUntil, params FailedRecipient[] recipients)
     {
         var info = new FailureReportInfo
         {
@@ -26,6 +28,7 @@ public class FailureReportTests
             Arrived = new DateTimeOffset(2026, 11, 24, 8, 0, 38, TimeSpan.Zero),
             Date = new DateTimeOffset(2026, 11, 24, 9, 0, 0, TimeSpan.Zero),
             Recipients = recipients,
+            RetryUntil = retryUntil,
         };
         var output = new ArrayBufferWriter<byte>();
         FailureReport.WriteHead(output, info);
@@ -51,6 +54,19 @@ public class FailureReportTests
         Assert.Equal(3, report.Count);
         MimeMessage original = Assert.IsType<TextRfc822Headers>(report[2]).Message!;
         return (message, Assert.IsType<TextPart>(report[0]).Text, Assert.IsType<MessageDeliveryStatus>(report[1]), original);
+    }
+
+    [Fact]
+    public void A_report_of_a_delay_says_until_when_the_recipient_is_tried()
+    {
+        var until = new DateTimeOffset(2026, 11, 29, 8, 0, 38, TimeSpan.Zero);
+        var (message, text, status, _) = Parse(WriteTo("sender@example.org", "Subject: x\r\n\r\n", until, new FailedRecipient("late@example.com", new EnhancedStatusCode(4, 4, 7), "It is late.")));
+        Assert.Equal("Delayed mail (still being tried)", message.Subject);
+        Assert.Contains("YOU NEED NOT", text, StringComparison.Ordinal);
+        HeaderList recipient = status.StatusGroups[1];
+        Assert.Equal("delayed", recipient["Action"]);
+        Assert.Equal("4.4.7", recipient["Status"]);
+        Assert.Equal("Sun, 29 Nov 2026 08:00:38 +0000", recipient["Will-Retry-Until"]);
     }
 
     [Fact]

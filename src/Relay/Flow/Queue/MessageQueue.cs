@@ -60,16 +60,17 @@ internal sealed class MessageQueue
     /// <summary>The loop that brings scheduled messages back; runs until stopped.</summary>
     public Task RunAsync(CancellationToken stop) => _scheduled.RunAsync(Ready, OnBeat, stop);
 
-    /// <summary>A message that is durable and new: it is ready at each of its destinations.</summary>
+    /// <summary>A message that is durable and new: it is ready at each of its destinations, or when its sender said so (RFC 4865).</summary>
     public void Enqueue(SpooledMessage message)
     {
+        DateTimeOffset release = message.Envelope.ReleaseAt ?? default;
         if (message.Envelope.RecipientCount == 1)
         {
-            Ready(new QueuedMessage(message, FirstRecipients[1], Hold(message.Envelope.Recipient(0))));
+            Return(new QueuedMessage(message, FirstRecipients[1], Hold(message.Envelope.Recipient(0))) { NextAttempt = release });
             return;
         }
 
-        Put(message, Enumerable.Range(0, message.Envelope.RecipientCount).Select(static i => (ushort)i), 0, default);
+        Put(message, Enumerable.Range(0, message.Envelope.RecipientCount).Select(static i => (ushort)i), 0, release);
     }
 
     /// <summary>A message found again at start, with what is left of it.</summary>
@@ -77,7 +78,8 @@ internal sealed class MessageQueue
     {
         foreach (IGrouping<(int Attempts, DateTimeOffset Next), PendingRecipient> same in recovered.Pending.GroupBy(p => (p.Attempts, p.NextAttempt)))
         {
-            Put(recovered.Message, same.Select(static p => (ushort)p.Recipient), same.Key.Attempts, same.Key.Next);
+            DateTimeOffset release = recovered.Message.Envelope.ReleaseAt ?? default;
+            Put(recovered.Message, same.Select(static p => (ushort)p.Recipient), same.Key.Attempts, same.Key.Next > release ? same.Key.Next : release);
         }
     }
 

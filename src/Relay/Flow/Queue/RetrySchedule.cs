@@ -1,6 +1,9 @@
+using Relay.Protocol.Smtp;
+using Relay.Spool;
+
 namespace Relay.Flow.Queue;
 
-/// <summary>When a message that could not be sent is tried again (RFC 5321 §4.5.4.1). Immutable; any thread.</summary>
+/// <summary>When a message that could not be sent is tried again (RFC 5321 §4.5.4.1), and for how long: the time it is kept begins when it may first be sent, and its sender may have set an earlier end (RFC 2852). Immutable; any thread.</summary>
 internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expire)
 {
     /// <summary>A message that failed with many others shall not come back with all of them: a quarter of the wait either way.</summary>
@@ -13,11 +16,11 @@ internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expi
 
     /// <summary>
     /// The time of the next try after <paramref name="attempts"/> failed ones, or null when the message has had its time.
-    /// The last try is made at the end of that time, however long the wait would be.
+    /// The last try is made at the end of that time, however long the wait would be. Where the sender wants to be told when a certain time has passed, one is made then.
     /// </summary>
-    public DateTimeOffset? Next(DateTimeOffset arrived, int attempts, DateTimeOffset now, Random random)
+    public DateTimeOffset? Next(SpooledMessage message, int attempts, DateTimeOffset now, Random random)
     {
-        DateTimeOffset end = arrived + expire;
+        DateTimeOffset end = End(message);
         if (now >= end)
         {
             return null;
@@ -25,6 +28,19 @@ internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expi
 
         TimeSpan wait = waits[Math.Min(attempts, waits.Count) - 1];
         DateTimeOffset next = now + wait * (1 + Jitter * (2 * random.NextDouble() - 1));
+        if (message.Envelope.DeliverByMode == DeliverByMode.Notify && message.Envelope.DeliverBy is { } told && now < told && told < next)
+        {
+            next = told;
+        }
+
         return next < end ? next : end;
+    }
+
+    /// <summary>When a message that is still not delivered is given up.</summary>
+    public DateTimeOffset End(SpooledMessage message)
+    {
+        Envelope envelope = message.Envelope;
+        DateTimeOffset end = (envelope.ReleaseAt is { } release && release > message.Arrived ? release : message.Arrived) + expire;
+        return envelope.DeliverByMode == DeliverByMode.Return && envelope.DeliverBy is { } by && by < end ? by : end;
     }
 }

@@ -7,7 +7,7 @@ using Relay.Spool;
 namespace Relay.Flow.Settle;
 
 /// <summary>
-/// Tells a sender that recipients were given up (RFC 3464): a message of our own with the null reverse-path, stored and queued like any other. Any thread.
+/// Tells a sender that recipients were given up, or are late (RFC 3464): a message of our own with the null reverse-path, stored and queued like any other. Any thread.
 /// </summary>
 internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, string hostname, TimeProvider time)
 {
@@ -16,12 +16,12 @@ internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, stri
     /// <summary>Reports from now on are by this name.</summary>
     public void Apply(string hostname) => _hostname = hostname;
 
-    /// <summary>False when the report could not be made durable.</summary>
-    public async ValueTask<bool> SendAsync(SpooledMessage original, IReadOnlyList<BounceRecipient> failures, string? remoteHost)
+    /// <summary>With <paramref name="retryUntil"/> the recipients are merely late, and tried until then. False when the report could not be made durable.</summary>
+    public async ValueTask<bool> SendAsync(SpooledMessage original, IReadOnlyList<BounceRecipient> failures, DateTimeOffset? retryUntil, string? remoteHost)
     {
         using SpoolTransaction report = spool.Begin(mayUseReserve: true);
         DateTimeOffset now = time.GetUtcNow();
-        Write(report, original, failures, remoteHost, now);
+        Write(report, original, failures, retryUntil, remoteHost, now);
         await report.FlushAsync().ConfigureAwait(false);
         var envelope = new EnvelopeBuilder();
         envelope.Begin([], BodyType.Unspecified, EnvelopeFlags.None);
@@ -38,17 +38,19 @@ internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, stri
         return true;
     }
 
-    private void Write(SpoolTransaction report, SpooledMessage original, IReadOnlyList<BounceRecipient> failures, string? remoteHost, DateTimeOffset now)
+    private void Write(SpoolTransaction report, SpooledMessage original, IReadOnlyList<BounceRecipient> failures, DateTimeOffset? retryUntil, string? remoteHost, DateTimeOffset now)
     {
+        bool tooLate = original.Envelope.DeliverByMode == DeliverByMode.Return && original.Envelope.DeliverBy <= now;
         var recipients = new FailedRecipient[failures.Count];
         for (int i = 0; i < recipients.Length; i++)
         {
             BounceRecipient failure = failures[i];
             // A reply without a code is one of ours: no server said it.
             bool fromServer = failure.Reply.Code != 0;
-            EnhancedStatusCode status = failure.IsExpired ? new EnhancedStatusCode(5, 4, 7) : failure.Reply.Enhanced.Class == 5 ? failure.Reply.Enhanced : default;
-            string explanation = failure.IsExpired
-                ? "The message could not be delivered within the time it is kept. The last reason was: " + failure.Reply.Text
+            EnhancedStatusCode status = failure.IsExpired ? new EnhancedStatusCode((byte)(retryUntil is null ? 5 : 4), 4, 7) : failure.Reply.Enhanced.Class == 5 ? failure.Reply.Enhanced : default;
+            string explanation = retryUntil is not null ? "The time by which you wanted it delivered has passed. The last reason was: " + failure.Reply.Text
+                : failure.IsExpired && tooLate ? "The message could not be delivered by the time you set. The last reason was: " + failure.Reply.Text
+                : failure.IsExpired ? "The message could not be delivered within the time it is kept. The last reason was: " + failure.Reply.Text
                 : fromServer ? "The server refused the message for this recipient." : failure.Reply.Text;
             recipients[i] = new FailedRecipient(original.Envelope.RecipientText(failure.Recipient), status, explanation, fromServer ? failure.Reply : null, fromServer ? remoteHost : null);
         }
@@ -65,6 +67,7 @@ internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, stri
             Arrived = original.Arrived,
             Date = now,
             Recipients = recipients,
+            RetryUntil = retryUntil,
         };
         FailureReport.WriteHead(report, info);
         FailureReport.WriteOriginalHeader(report, Header(original));

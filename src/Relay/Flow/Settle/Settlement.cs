@@ -24,7 +24,7 @@ internal sealed class Settlement(
     {
         DateTimeOffset now = time.GetUtcNow();
         int attempts = message.Attempts + 1;
-        DateTimeOffset? next = _schedule.Next(message.Message.Arrived, attempts, now, random);
+        DateTimeOffset? next = _schedule.Next(message.Message, attempts, now, random);
         int failed = 0;
         int deferred = 0;
         foreach (RecipientOutcome outcome in result.Outcomes)
@@ -34,7 +34,13 @@ internal sealed class Settlement(
             deferred += Happened(outcome, next) == DeliveryEvent.Deferred ? 1 : 0;
         }
 
-        if (failed > 0 && !await ReportAsync(message, result, next).ConfigureAwait(false))
+        if (deferred > 0 && message.IsFirstLate(now) && !await ReportAsync(message, result, next, DeliveryEvent.Deferred).ConfigureAwait(false))
+        {
+            // The mail itself is safe, and this was its sender's wish for a word in between: it isn't worth another try.
+            SettleLog.DelayNotReported(log, message.Message.Id.ToString());
+        }
+
+        if (failed > 0 && !await ReportAsync(message, result, next, DeliveryEvent.Bounced).ConfigureAwait(false))
         {
             // Nothing may be lost: those that failed wait like those that were put off, and fail again.
             SettleLog.ReportNotStored(log, message.Message.Id.ToString());
@@ -57,7 +63,7 @@ internal sealed class Settlement(
     public void PutBack(QueuedMessage message)
     {
         DateTimeOffset now = time.GetUtcNow();
-        queue.Retry(message, message.Recipients, message.Attempts + 1, _schedule.Next(message.Message.Arrived, message.Attempts + 1, now, random) ?? now + ReportRetry);
+        queue.Retry(message, message.Recipients, message.Attempts + 1, _schedule.Next(message.Message, message.Attempts + 1, now, random) ?? now + ReportRetry);
     }
 
     /// <summary>What an outcome means for the recipient: without a next attempt, to be put off is to be given up.</summary>
@@ -102,8 +108,8 @@ internal sealed class Settlement(
         return pending;
     }
 
-    /// <summary>False when the report that is due could not be stored.</summary>
-    private async ValueTask<bool> ReportAsync(QueuedMessage message, AttemptResult result, DateTimeOffset? next)
+    /// <summary>Reports those that were put off, or those that were given up. False when the report that is due could not be stored.</summary>
+    private async ValueTask<bool> ReportAsync(QueuedMessage message, AttemptResult result, DateTimeOffset? next, DeliveryEvent about)
     {
         // RFC 5321 §6.1: never a report about a report.
         if (message.Message.Envelope.ReversePath.IsEmpty)
@@ -111,17 +117,19 @@ internal sealed class Settlement(
             return true;
         }
 
-        var failures = new List<BounceRecipient>();
+        bool delay = about == DeliveryEvent.Deferred;
+        var recipients = new List<BounceRecipient>();
         for (int i = 0; i < message.Recipients.Length; i++)
         {
             RecipientOutcome outcome = result.Outcomes[i];
-            if (IsGivenUp(outcome, next))
+            if (delay ? Happened(outcome, next) == DeliveryEvent.Deferred : IsGivenUp(outcome, next))
             {
-                failures.Add(new BounceRecipient(message.Recipients[i], outcome.Reply, IsExpired: outcome.Kind == OutcomeKind.Deferred));
+                recipients.Add(new BounceRecipient(message.Recipients[i], outcome.Reply, IsExpired: outcome.Kind == OutcomeKind.Deferred));
             }
         }
 
-        return await bounces.SendAsync(message.Message, failures, result.Hop?.NextHop.Host).ConfigureAwait(false);
+        DateTimeOffset? retryUntil = delay ? _schedule.End(message.Message) : null;
+        return await bounces.SendAsync(message.Message, recipients, retryUntil, result.Hop?.NextHop.Host).ConfigureAwait(false);
     }
 
     private void Update(QueuedMessage message, AttemptResult result, int attempts, DateTimeOffset? next)

@@ -1,4 +1,9 @@
+using System.Text;
+using Relay.Flow;
 using Relay.Flow.Queue;
+using Relay.Protocol.Message;
+using Relay.Protocol.Smtp;
+using Relay.Spool;
 
 namespace Relay.Tests.Flow.Queue;
 
@@ -18,7 +23,7 @@ public class RetryScheduleTests
         var random = new Random(1);
         for (int i = 0; i < 200; i++)
         {
-            waits.Add((Schedule.Next(Arrived, attempts, Arrived.AddHours(1), random)!.Value - Arrived.AddHours(1)).TotalMinutes);
+            waits.Add((Schedule.Next(Message(), attempts, Arrived.AddHours(1), random)!.Value - Arrived.AddHours(1)).TotalMinutes);
         }
 
         Assert.All(waits, w => Assert.InRange(w, minutes * 0.75, minutes * 1.25));
@@ -29,7 +34,55 @@ public class RetryScheduleTests
     public void The_last_try_is_at_the_end_of_the_messages_time_and_then_there_is_none()
     {
         DateTimeOffset end = Arrived.AddDays(5);
-        Assert.Equal(end, Schedule.Next(Arrived, 9, end.AddMinutes(-1), new Random(1)));
-        Assert.Null(Schedule.Next(Arrived, 9, end, new Random(1)));
+        Assert.Equal(end, Schedule.Next(Message(), 9, end.AddMinutes(-1), new Random(1)));
+        Assert.Null(Schedule.Next(Message(), 9, end, new Random(1)));
+    }
+
+    [Fact]
+    public void A_held_message_is_kept_as_long_as_any_other_from_its_release_on()
+    {
+        SpooledMessage held = Message("HOLDFOR=864000");
+        DateTimeOffset end = Arrived.AddDays(15);
+        Assert.Equal(end, Schedule.End(held));
+        Assert.Equal(end, Schedule.Next(held, 9, end.AddMinutes(-1), new Random(1)));
+        Assert.Null(Schedule.Next(held, 9, end, new Random(1)));
+    }
+
+    [Fact]
+    public void With_a_time_to_be_delivered_by_or_returned_there_is_no_try_behind_it()
+    {
+        SpooledMessage message = Message("BY=3600;R");
+        DateTimeOffset by = Arrived.AddHours(1);
+        Assert.Equal(by, Schedule.Next(message, 9, by.AddMinutes(-1), new Random(1)));
+        Assert.Null(Schedule.Next(message, 9, by, new Random(1)));
+        Assert.True(Queued(message, default).IsTooLate(by));
+        Assert.False(Queued(message, default).IsTooLate(by.AddTicks(-1)));
+    }
+
+    [Fact]
+    public void With_a_time_to_be_delivered_by_or_told_there_is_a_try_at_it_and_more_behind_it()
+    {
+        SpooledMessage message = Message("BY=3600;N");
+        DateTimeOffset by = Arrived.AddHours(1);
+        Assert.Equal(by, Schedule.Next(message, 9, by.AddMinutes(-1), new Random(1)));
+        Assert.InRange(Schedule.Next(message, 9, by, new Random(1))!.Value, by.AddMinutes(7), by.AddMinutes(13));
+        Assert.Equal(Arrived.AddDays(5), Schedule.End(message));
+        Assert.False(Queued(message, default).IsTooLate(by.AddDays(1)));
+        // Told once: by the attempt that was planned for then or before.
+        Assert.False(Queued(message, by.AddMinutes(-5)).IsFirstLate(by.AddTicks(-1)));
+        Assert.True(Queued(message, by).IsFirstLate(by));
+        Assert.True(Queued(message, default).IsFirstLate(by.AddHours(3)));
+        Assert.False(Queued(message, by.AddMinutes(10)).IsFirstLate(by.AddMinutes(11)));
+    }
+
+    private static QueuedMessage Queued(SpooledMessage message, DateTimeOffset next) => new(message, [0], new ReadyQueue("dest.example", null)) { NextAttempt = next };
+
+    private static SpooledMessage Message(string parameters = "")
+    {
+        Assert.Null(CommandParser.Parse(Encoding.ASCII.GetBytes($"MAIL FROM:<a@source.example> {parameters}"), Extensions.FutureRelease | Extensions.DeliverBy, out Command mail));
+        var envelope = new EnvelopeBuilder();
+        envelope.Begin(mail.Path, mail.Mail, Arrived);
+        envelope.TryAdd("u@dest.example"u8);
+        return new SpooledMessage(new QueueId(1), envelope.Build(), 100, Arrived, null, ownFile: false);
     }
 }
