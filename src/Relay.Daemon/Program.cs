@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Security.Cryptography;
 using Relay.Daemon.Configuration;
 using Relay.Daemon.Hosting;
+using Relay.Spool;
 
 namespace Relay.Daemon;
 
@@ -61,7 +62,18 @@ internal static class Program
     private static int Check(string? given)
     {
         ConfigResult result = ConfigFile.Load(ConfigFile.Find(given));
-        return result.Options is { } options ? Print(ConfigPrinter.Print(options)) : Refuse(result);
+        if (result.Options is not { } options)
+        {
+            return Refuse(result);
+        }
+
+        if (options.Engine.Spool.Durability == Durability.Os)
+        {
+            // On standard error: the output is a configuration.
+            Console.Error.WriteLine("relay: warning: durability = \"os\": a power cut may lose acknowledged mail");
+        }
+
+        return Print(ConfigPrinter.Print(options));
     }
 
     private static int Refuse(ConfigResult result)

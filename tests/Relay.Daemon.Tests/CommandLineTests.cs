@@ -53,6 +53,15 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task Check_warns_where_a_power_cut_may_lose_mail()
+    {
+        await using var relay = new RelayProcess();
+        await File.WriteAllTextAsync(relay.ConfigFile, "[spool]\ndurability = \"os\"");
+        Assert.Equal(0, await relay.RunAsync("check"));
+        Assert.Equal(["relay: warning: durability = \"os\": a power cut may lose acknowledged mail"], relay.Errors);
+    }
+
+    [Fact]
     public async Task Without_an_option_relay_toml_in_the_working_directory_is_taken()
     {
         await using var relay = new RelayProcess();

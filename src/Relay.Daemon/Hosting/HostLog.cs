@@ -24,7 +24,7 @@ internal static partial class HostLog
     [LoggerMessage(805, LogLevel.Warning, "{Section} has changed: needs restart")]
     public static partial void NeedsRestart(ILogger log, string section);
 
-    [LoggerMessage(806, LogLevel.Warning, "spool durability is \"os\": a power cut may lose mail that was acknowledged")]
+    [LoggerMessage(806, LogLevel.Warning, "durability=os: a power cut may lose acknowledged mail")]
     public static partial void NotSynced(ILogger log);
 
     [LoggerMessage(807, LogLevel.Error, "{EndPoint}: clients wait because none can be accepted: {Reason}")]

@@ -150,6 +150,21 @@ internal sealed unsafe class DiskStorage : IStorage
         return error;
     }
 
+    public int Free(string path, out long octets)
+    {
+        ulong* answer = stackalloc ulong[Libc.FileSystemWords];
+        octets = 0;
+        if (Libc.FileSystem(path, answer) != 0)
+        {
+            return Marshal.GetLastPInvokeError();
+        }
+
+        // Where files are not counted (btrfs), both numbers are 0.
+        bool noFile = answer[Libc.FreeFiles] == 0 && answer[Libc.Files] != 0;
+        octets = noFile ? 0 : (long)Math.Min(answer[Libc.FreeBlocks] * answer[Libc.FragmentSize], long.MaxValue);
+        return 0;
+    }
+
     public int Allocate(int file, long length)
     {
         int error;

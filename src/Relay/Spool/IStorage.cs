@@ -31,6 +31,9 @@ internal interface IStorage
     /// <summary>Makes the names in a folder durable.</summary>
     int SyncDirectory(string path);
 
+    /// <summary>Octets that new files in a folder may still take; 0 when no file can be made any more.</summary>
+    int Free(string path, out long octets);
+
     /// <summary>Reserves space for a new file.</summary>
     int Allocate(int file, long length);
 

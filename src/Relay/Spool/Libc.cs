@@ -14,6 +14,13 @@ internal static unsafe partial class Libc
     internal const int SeekEnd = 2;
     internal const int LockExclusiveNow = 2 | 4;
 
+    // struct statvfs as every 64-bit Linux has it: f_bsize f_frsize f_blocks f_bfree f_bavail f_files f_ffree f_favail …, 112 octets.
+    internal const int FileSystemWords = 32;
+    internal const int FragmentSize = 1;
+    internal const int FreeBlocks = 4;
+    internal const int Files = 5;
+    internal const int FreeFiles = 7;
+
     // These two are numbered by architecture.
     internal static readonly int Directory = IsArm ? 0x4000 : 0x10000;
     internal static readonly int NoFollow = IsArm ? 0x8000 : 0x20000;
@@ -43,6 +50,10 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     internal static partial int Allocate(int file, int mode, long offset, long length);
+
+    /// <summary>Fills a struct statvfs: <see cref="FileSystemWords"/> words, see the places beside it, then others.</summary>
+    [LibraryImport("libc", EntryPoint = "statvfs", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int FileSystem(string path, ulong* into);
 
     [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Rename(string from, string to);

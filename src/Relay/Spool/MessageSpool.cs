@@ -23,7 +23,7 @@ internal sealed class MessageSpool : IAsyncDisposable
         _ids = ids;
     }
 
-    /// <summary>Whether mail can be accepted: healthy as long as one folder takes it. The reason names what is wrong with any. It is made for being read: ask <see cref="Status"/> for every message.</summary>
+    /// <summary>Whether mail can be accepted: healthy as long as one folder takes it. The reason names what is wrong with any. It is made for being read: ask <see cref="Answer"/> for every message.</summary>
     public SpoolHealth Health
     {
         get
@@ -35,23 +35,7 @@ internal sealed class MessageSpool : IAsyncDisposable
 
             string reason = string.Join("; ", _directories.Select(static d => (d.Files.Folder, d.Condition.Health)).Where(static d => d.Health.Status != SpoolStatus.Healthy)
                 .Select(static d => $"{d.Folder}: {d.Health.Reason}"));
-            return new SpoolHealth(Status, reason);
-        }
-    }
-
-    /// <summary>The best state that a folder is in.</summary>
-    public SpoolStatus Status
-    {
-        get
-        {
-            SpoolStatus best = SpoolStatus.Failed;
-            foreach (SpoolDirectory directory in _directories)
-            {
-                SpoolStatus status = directory.Condition.Health.Status;
-                best = status < best ? status : best;
-            }
-
-            return best;
+            return new SpoolHealth(_directories.Min(static d => d.Condition.Health.Status), reason);
         }
     }
 
@@ -106,14 +90,28 @@ internal sealed class MessageSpool : IAsyncDisposable
     }
 
     /// <summary>
-    /// A new transaction with the next id, in the folder that takes mail and has the fewest under way. <paramref name="mayUseReserve"/> is for our own
-    /// notifications, which must still be stored when the disk is full, or the mail they are about could never leave it.
+    /// A new transaction with the next id, in the folder that takes mail of the declared <paramref name="size"/> and has the fewest under way.
+    /// <paramref name="mayUseReserve"/> is for our own notifications, which must still be stored when the disk is full, or the mail they are about could never
+    /// leave it.
     /// </summary>
-    public SpoolTransaction Begin(bool mayUseReserve = false)
+    public SpoolTransaction Begin(long size = 0, bool mayUseReserve = false)
     {
-        SpoolTransaction transaction = Choose().Rent();
+        SpoolTransaction transaction = Choose(size, mayUseReserve).Rent();
         transaction.Begin(_ids.Next(), mayUseReserve);
         return transaction;
+    }
+
+    /// <summary>Whether a message of a declared size (0: not known) can be accepted now; None when it can. That it then will be is not promised: others take space too.</summary>
+    public SpoolFailure Answer(long size)
+    {
+        SpoolFailure best = SpoolFailure.Failed;
+        foreach (SpoolDirectory directory in _directories)
+        {
+            SpoolFailure answer = directory.Answer(size, mayUseReserve: false);
+            best = answer < best ? answer : best;
+        }
+
+        return best;
     }
 
     /// <summary>Every accepted message that has recipients to deliver to, by id in each folder. Once; the spool forgets the list.</summary>
@@ -146,7 +144,7 @@ internal sealed class MessageSpool : IAsyncDisposable
         }
     }
 
-    private SpoolDirectory Choose()
+    private SpoolDirectory Choose(long size, bool mayUseReserve)
     {
         if (_directories.Length == 1)
         {
@@ -156,11 +154,11 @@ internal sealed class MessageSpool : IAsyncDisposable
         // Where all is equal, in turn.
         uint first = Interlocked.Increment(ref _turn);
         SpoolDirectory? best = null;
-        (SpoolStatus Status, int Transactions) least = default;
+        (SpoolFailure Answer, int Transactions) least = default;
         for (int i = 0; i < _directories.Length; i++)
         {
             SpoolDirectory directory = _directories[(first + (uint)i) % (uint)_directories.Length];
-            (SpoolStatus Status, int Transactions) load = (directory.Condition.Health.Status, directory.Transactions);
+            (SpoolFailure Answer, int Transactions) load = (directory.Answer(size, mayUseReserve), directory.Transactions);
             if (best is null || load.CompareTo(least) < 0)
             {
                 (best, least) = (directory, load);

@@ -100,6 +100,17 @@ internal sealed class SpoolDirectory : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// What a new message of so many octets is answered now. One that gets a file of its own must leave room for another segment, or large mail would take the
+    /// space that everything else needs. Asks the file system, which has the answer in memory.
+    /// </summary>
+    internal SpoolFailure Answer(long size, bool mayUseReserve)
+    {
+        SpoolFailure answer = Condition.Answer(mayUseReserve);
+        bool ownFile = size > LongestInLog && answer == SpoolFailure.None;
+        return ownFile && Files.Storage.Free(Files.Folder, out long free) == 0 && free - Options.SegmentSize < size ? SpoolFailure.Full : answer;
+    }
+
     /// <summary>What recovery found, by id. Once; it is forgotten then.</summary>
     internal List<RecoveredMessage> Scan() => Interlocked.Exchange(ref _recovered, null) ?? throw new InvalidOperationException("The spool is scanned once.");
 

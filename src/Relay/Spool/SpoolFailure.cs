@@ -1,6 +1,6 @@
 namespace Relay.Spool;
 
-/// <summary>Why a message was not accepted.</summary>
+/// <summary>Why a message was not accepted, from the best answer to the worst.</summary>
 internal enum SpoolFailure
 {
     None,

@@ -97,6 +97,17 @@ public sealed class DiskStorageTests : IDisposable
     }
 
     [Fact]
+    public void Free_space_is_what_the_file_system_has()
+    {
+        Assert.Equal(0, _disk.Free(_folder, out long octets));
+        Assert.InRange(octets, 1, new DriveInfo(_folder).TotalSize);
+        // Nothing can be stored there.
+        Assert.Equal(0, _disk.Free("/proc", out octets));
+        Assert.Equal(0, octets);
+        Assert.Equal(Errno.NotFound, _disk.Free(Path.Combine(_folder, "missing"), out _));
+    }
+
+    [Fact]
     public void A_full_device_is_told_from_a_broken_one()
     {
         Assert.Equal(0, _disk.Open("/dev/full", OpenMode.Existing, out int full));

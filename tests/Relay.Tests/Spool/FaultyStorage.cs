@@ -273,6 +273,15 @@ internal sealed class FaultyStorage : IStorage
         }
     }
 
+    public int Free(string path, out long octets)
+    {
+        lock (_gate)
+        {
+            octets = _space;
+            return Failed("free", path);
+        }
+    }
+
     public int Allocate(int file, long length)
     {
         lock (_gate)

@@ -63,7 +63,7 @@ public sealed class SeveralFoldersTests
             Assert.Equal("/b", FolderOf(await spool.Store([1])));
         }
 
-        Assert.Equal((SpoolStatus.Healthy, SpoolStatus.Healthy), (spool.Spool.Status, spool.Spool.Health.Status));
+        Assert.Equal((SpoolFailure.None, SpoolStatus.Healthy), (spool.Spool.Answer(0), spool.Spool.Health.Status));
         Assert.StartsWith("/a: ", spool.Spool.Health.Reason, StringComparison.Ordinal);
 
         // What lies there is still delivered.
@@ -83,7 +83,7 @@ public sealed class SeveralFoldersTests
             return spool.Spool.Count(SpoolStatus.Failed) == 2;
         });
         Assert.Equal(SpoolFailure.Failed, (await spool.TryStore([1])).Failure);
-        Assert.Equal(SpoolStatus.Failed, spool.Spool.Status);
+        Assert.Equal((SpoolFailure.Failed, SpoolStatus.Failed), (spool.Spool.Answer(0), spool.Spool.Health.Status));
         Assert.Contains("/a: ", spool.Spool.Health.Reason, StringComparison.Ordinal);
         Assert.Contains("; /b: ", spool.Spool.Health.Reason, StringComparison.Ordinal);
         await Assert.ThrowsAsync<IOException>(() => spool.Spool.FlushAsync().AsTask());

@@ -128,6 +128,37 @@ public sealed class SpoolFaultTests
     }
 
     [Fact]
+    public async Task A_declared_size_is_refused_when_it_would_take_the_space_for_another_segment()
+    {
+        await using TestSpool spool = TestSpool.Open(_disk);
+        await Ready();
+        _disk.SetSpace(TestSpool.SmallSegment + 100_000);
+        Assert.Equal(SpoolFailure.None, spool.Spool.Answer(100_000));
+        Assert.Equal(SpoolFailure.Full, spool.Spool.Answer(100_001));
+
+        // What goes into the log needs none of it, nor does mail that doesn't say its size.
+        _disk.SetSpace(0);
+        Assert.Equal(SpoolFailure.None, spool.Spool.Answer(1000));
+        Assert.Equal(SpoolFailure.None, spool.Spool.Answer(0));
+        Assert.Equal(SpoolFailure.Full, spool.Spool.Answer(20_000));
+
+        // When the file system can't tell, the end of the message will.
+        _disk.Fault = (call, _) => call == "free" ? Eio : 0;
+        Assert.Equal(SpoolFailure.None, spool.Spool.Answer(20_000));
+    }
+
+    [Theory]
+    [InlineData("mkdir", Erofs, "spool /spool can't be used: Read-only file system (errno 30)")]
+    [InlineData("open", 13, "spool /spool can't be used: Permission denied (errno 13)")]
+    [InlineData("write", Erofs, "spool /spool can't be written: Read-only file system (errno 30)")]
+    [InlineData("allocate", Errno.NoSpace, "spool /spool can't be written: No space left on device (errno 28)")]
+    public void A_folder_that_cannot_be_written_is_refused_with_the_reason(string call, int error, string said)
+    {
+        _disk.Fault = (c, path) => c == call && !path.EndsWith("members", StringComparison.Ordinal) ? error : 0;
+        Assert.Equal(said, Assert.Throws<IOException>(() => TestSpool.Open(_disk)).Message);
+    }
+
+    [Fact]
     public async Task A_write_without_space_inside_a_segment_loses_no_settlement()
     {
         // Copy-on-write file systems want space even for overwriting.

@@ -56,7 +56,7 @@ internal sealed class TestSpool : IAsyncDisposable
 
     public async Task<CommitResult> TryStore(byte[] body, Envelope? envelope = null, bool mayUseReserve = false)
     {
-        using SpoolTransaction transaction = Spool.Begin(mayUseReserve);
+        using SpoolTransaction transaction = Spool.Begin(mayUseReserve: mayUseReserve);
         for (int at = 0; at < body.Length;)
         {
             int n = Math.Min(body.Length - at, 8192);

@@ -36,6 +36,8 @@ internal sealed class EngineFixture : IAsyncDisposable
 
     public ScriptedResolver Dns { get; } = new();
 
+    public IStorage Storage { get; init; } = new DiskStorage();
+
     public EngineOptions Options { get; set; }
 
     public ListenerOptions Listener
@@ -49,7 +51,7 @@ internal sealed class EngineFixture : IAsyncDisposable
     public async Task<EngineFixture> StartAsync()
     {
         Options = Options with { Listeners = [_listener] };
-        Engine = new RelayEngine(Options, Time, NullLoggerFactory.Instance, new DiskStorage(), Server, Dns);
+        Engine = new RelayEngine(Options, Time, NullLoggerFactory.Instance, Storage, Server, Dns);
         await Engine.StartAsync(CancellationToken.None);
         return this;
     }

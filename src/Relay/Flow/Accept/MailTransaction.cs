@@ -17,6 +17,7 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
 {
     private readonly EnvelopeBuilder _envelope = new();
     private readonly MessageReceiver _receiver = new(services.Time, settings.Limits);
+    private long _size;
     private SpoolTransaction? _spool;
 
     public void Reset()
@@ -34,12 +35,13 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
             return Replies.MessageTooBig552;
         }
 
-        SpoolStatus status = services.Spool.Status;
-        if (status != SpoolStatus.Healthy)
+        SpoolFailure storage = services.Spool.Answer(command.Mail.Size);
+        if (storage != SpoolFailure.None)
         {
-            return status == SpoolStatus.Full ? Replies.StorageFull452 : Replies.LocalError451;
+            return ReplyFor(storage);
         }
 
+        _size = command.Mail.Size;
         _envelope.Begin(command.Path, command.Mail, services.Time.GetUtcNow());
         return null;
     }
@@ -73,7 +75,7 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
     public async ValueTask<MailResult> ReceiveAsync(PipeReader input, Deadline deadline, bool tls)
     {
         DateTimeOffset arrived = services.Time.GetUtcNow();
-        SpoolTransaction spool = _spool = services.Spool.Begin();
+        SpoolTransaction spool = _spool = services.Spool.Begin(_size);
         QueueId id = spool.Id;
         try
         {
