@@ -11,6 +11,7 @@ internal static class BenchConfig
 {
     public static IConfig Default { get; } = ManualConfig.CreateEmpty()
         .AddColumnProvider(DefaultColumnProviders.Instance)
+        .AddColumn(new SpeedColumn())
         .AddLogger(ConsoleLogger.Default)
         .AddDiagnoser(MemoryDiagnoser.Default)
         .AddExporter(JsonExporter.Brief)
