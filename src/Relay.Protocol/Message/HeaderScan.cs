@@ -1,8 +1,8 @@
 namespace Relay.Protocol.Message;
 
 /// <summary>
-/// Counts the Received fields of a message's header section (RFC 5321 §6.3) while it passes by, as it came on the wire or as it is stored.
-/// Begun as <c>default</c>; takes pieces of any size, looks at each octet once and remembers none; one thread at a time.
+/// Counts the Received fields of a message's header section (RFC 5321 §6.3) while it passes by, as it is stored and as BDAT brings it, or as it comes by DATA, where a line may begin with
+/// a dot that isn't part of it. Takes pieces of any size, looks at each octet once and remembers none; one per message; one thread at a time.
 /// </summary>
 public struct HeaderScan
 {
@@ -10,7 +10,12 @@ public struct HeaderScan
     private const int Rest = -1;
     private const int AfterCr = -2;
 
+    private readonly bool _stuffed;
     private int _state;
+    private bool _pastDot;
+
+    /// <summary>With <paramref name="stuffed"/> a dot at the start of a line is taken off before anything is made of the line (RFC 5321 §4.5.2).</summary>
+    public HeaderScan(bool stuffed) => _stuffed = stuffed;
 
     private static ReadOnlySpan<byte> Name => "received:"u8;
 
@@ -32,7 +37,7 @@ public struct HeaderScan
                 }
 
                 raw = raw[(end + 1)..];
-                _state = 0;
+                NewLine();
                 continue;
             }
 
@@ -42,7 +47,11 @@ public struct HeaderScan
             {
                 // A line that ends where it began, or behind its CR, is the empty one.
                 Ended = _state is 0 or AfterCr;
-                _state = 0;
+                NewLine();
+            }
+            else if (_stuffed && _state == 0 && octet == '.' && !_pastDot)
+            {
+                _pastDot = true;
             }
             else if (_state == 0 && octet == '\r')
             {
@@ -62,5 +71,11 @@ public struct HeaderScan
                 _state = Rest;
             }
         }
+    }
+
+    private void NewLine()
+    {
+        _state = 0;
+        _pastDot = false;
     }
 }

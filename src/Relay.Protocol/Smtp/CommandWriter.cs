@@ -23,9 +23,9 @@ public static class CommandWriter
 
     /// <summary>
     /// MAIL. An empty <paramref name="reversePath"/> is the null one. <paramref name="size"/> is the message's octets, -1 to say nothing, as toward a server that doesn't offer SIZE;
-    /// <paramref name="body"/> likewise with <see cref="BodyType.Unspecified"/>.
+    /// <paramref name="body"/> likewise with <see cref="BodyType.Unspecified"/>. <paramref name="smtpUtf8"/> only toward a server that offers it (RFC 6531 §3.4).
     /// </summary>
-    public static void Mail(IBufferWriter<byte> output, ReadOnlySpan<byte> reversePath, long size = -1, BodyType body = BodyType.Unspecified)
+    public static void Mail(IBufferWriter<byte> output, ReadOnlySpan<byte> reversePath, long size = -1, BodyType body = BodyType.Unspecified, bool smtpUtf8 = false)
     {
         ThrowIfBroken(reversePath);
         output.Write("MAIL FROM:<"u8);
@@ -41,11 +41,12 @@ public static class CommandWriter
 
         output.Write(body switch
         {
-            BodyType.SevenBit => " BODY=7BIT\r\n"u8,
-            BodyType.EightBitMime => " BODY=8BITMIME\r\n"u8,
-            BodyType.BinaryMime => " BODY=BINARYMIME\r\n"u8,
-            _ => "\r\n"u8,
+            BodyType.SevenBit => " BODY=7BIT"u8,
+            BodyType.EightBitMime => " BODY=8BITMIME"u8,
+            BodyType.BinaryMime => " BODY=BINARYMIME"u8,
+            _ => [],
         });
+        output.Write(smtpUtf8 ? " SMTPUTF8\r\n"u8 : "\r\n"u8);
     }
 
     public static void Rcpt(IBufferWriter<byte> output, ReadOnlySpan<byte> forwardPath)

@@ -7,10 +7,14 @@ namespace Relay.Protocol.Smtp;
 /// </summary>
 internal static class EhloKeywords
 {
+    /// <summary>RFC 9422 §4: <c>limit-value = 1*6DIGIT</c> for the limits known so far.</summary>
+    private const int MaximumLimitDigits = 6;
+
     public static ServerExtensions Read(ReadOnlySpan<byte> lines)
     {
         Extensions offered = Extensions.None;
         long? sizeLimit = null;
+        ServerExtensions limits = default;
         // The first line is the greeting.
         ReplyText.NextLine(ref lines);
         while (!lines.IsEmpty)
@@ -19,13 +23,18 @@ internal static class EhloKeywords
             int space = line.IndexOf((byte)' ');
             Extensions keyword = Keyword(space < 0 ? line : line[..space]);
             offered |= keyword;
+            ReadOnlySpan<byte> parameters = space < 0 ? default : line[space..].Trim((byte)' ');
             if (keyword == Extensions.Size)
             {
-                sizeLimit = Limit(space < 0 ? default : line[space..].Trim((byte)' '));
+                sizeLimit = Limit(parameters);
+            }
+            else if (keyword == Extensions.Limits)
+            {
+                limits = Limits(parameters);
             }
         }
 
-        return new ServerExtensions(offered, sizeLimit);
+        return limits with { Offered = offered, SizeLimit = sizeLimit };
     }
 
     private static Extensions Keyword(ReadOnlySpan<byte> word) =>
@@ -38,8 +47,32 @@ internal static class EhloKeywords
         : Ascii.EqualsIgnoreCase(word, "CHUNKING"u8) ? Extensions.Chunking
         : Ascii.EqualsIgnoreCase(word, "BINARYMIME"u8) ? Extensions.BinaryMime
         : Ascii.EqualsIgnoreCase(word, "DSN"u8) ? Extensions.Dsn
+        : Ascii.EqualsIgnoreCase(word, "REQUIRETLS"u8) ? Extensions.RequireTls
+        : Ascii.EqualsIgnoreCase(word, "DELIVERBY"u8) ? Extensions.DeliverBy
+        : Ascii.EqualsIgnoreCase(word, "FUTURERELEASE"u8) ? Extensions.FutureRelease
+        : Ascii.EqualsIgnoreCase(word, "MT-PRIORITY"u8) ? Extensions.MtPriority
+        : Ascii.EqualsIgnoreCase(word, "LIMITS"u8) ? Extensions.Limits
+        : Ascii.EqualsIgnoreCase(word, "AUTH"u8) ? Extensions.Auth
+        : Ascii.EqualsIgnoreCase(word, "XCLIENT"u8) ? Extensions.XClient
         : Extensions.None;
 
     /// <summary>RFC 1870 §4: digits. Anything else is no limit that could be kept to.</summary>
     private static long Limit(ReadOnlySpan<byte> text) => MailParameterParser.TrySize(text, out long limit) ? limit : 0;
+
+    /// <summary>RFC 9422 §4: names and values. What isn't well-formed, 0 or unknown is no limit.</summary>
+    private static ServerExtensions Limits(ReadOnlySpan<byte> text)
+    {
+        ServerExtensions limits = default;
+        var reader = new ParameterReader(text);
+        while (reader.MoveNext())
+        {
+            int? limit = reader.Value.Length <= MaximumLimitDigits && Number.TryParse(reader.Value, out long value) && value > 0 ? (int)value : null;
+            limits = Ascii.EqualsIgnoreCase(reader.Keyword, "RCPTMAX"u8) ? limits with { RecipientLimit = limit }
+                : Ascii.EqualsIgnoreCase(reader.Keyword, "MAILMAX"u8) ? limits with { MailLimit = limit }
+                : Ascii.EqualsIgnoreCase(reader.Keyword, "RCPTDOMAINMAX"u8) ? limits with { RecipientDomainLimit = limit }
+                : limits;
+        }
+
+        return limits;
+    }
 }

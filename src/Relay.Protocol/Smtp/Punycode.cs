@@ -45,7 +45,7 @@ internal static class Punycode
                 next = c >= n && c < next ? c : next;
             }
 
-            // At most 255 code points below 0x110000: no overflow.
+            // A label has at most 63 code points below 0x110000: no overflow.
             delta += (next - n) * (handled + 1);
             n = next;
             foreach (int c in codePoints)
@@ -146,7 +146,7 @@ internal static class Punycode
             int digit = Value(text[0]);
             text = text[1..];
             value += digit * weight;
-            // Any n above 0x10FFFF is refused in the end: 256 places times that are far below this.
+            // A code point above 0x10FFFF is refused in the end, and there are at most 63 places for it: far below this.
             if (digit < 0 || value > int.MaxValue)
             {
                 return false;
@@ -160,7 +160,7 @@ internal static class Punycode
             }
 
             weight *= Base - threshold;
-            if (weight > int.MaxValue)
+            if (weight > 1L << 40)
             {
                 return false;
             }

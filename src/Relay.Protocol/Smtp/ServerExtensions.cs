@@ -6,6 +6,15 @@ namespace Relay.Protocol.Smtp;
 /// </summary>
 public readonly record struct ServerExtensions(Extensions Offered, long? SizeLimit)
 {
+    /// <summary>LIMITS RCPTMAX: recipients of a transaction; null when no such limit was named, as with the two others (RFC 9422 §4).</summary>
+    public int? RecipientLimit { get; init; }
+
+    /// <summary>LIMITS MAILMAX: transactions on a connection.</summary>
+    public int? MailLimit { get; init; }
+
+    /// <summary>LIMITS RCPTDOMAINMAX: different domains among the recipients of a transaction.</summary>
+    public int? RecipientDomainLimit { get; init; }
+
     public bool Pipelining => (Offered & Extensions.Pipelining) != 0;
 
     public bool EightBitMime => (Offered & Extensions.EightBitMime) != 0;
@@ -21,4 +30,12 @@ public readonly record struct ServerExtensions(Extensions Offered, long? SizeLim
     public bool BinaryMime => (Offered & Extensions.BinaryMime) != 0;
 
     public bool Dsn => (Offered & Extensions.Dsn) != 0;
+
+    public bool RequireTls => (Offered & Extensions.RequireTls) != 0;
+
+    public bool DeliverBy => (Offered & Extensions.DeliverBy) != 0;
+
+    public bool FutureRelease => (Offered & Extensions.FutureRelease) != 0;
+
+    public bool MtPriority => (Offered & Extensions.MtPriority) != 0;
 }

@@ -25,6 +25,7 @@ public class CommandWriterTests
         Assert.Equal("MAIL FROM:<a@b> SIZE=0\r\n", Written(static o => CommandWriter.Mail(o, "a@b"u8, 0)));
         Assert.Equal("MAIL FROM:<a@b> SIZE=9223372036854775807 BODY=8BITMIME\r\n", Written(static o => CommandWriter.Mail(o, "a@b"u8, long.MaxValue, BodyType.EightBitMime)));
         Assert.Equal("MAIL FROM:<a@b> BODY=7BIT\r\n", Written(static o => CommandWriter.Mail(o, "a@b"u8, body: BodyType.SevenBit)));
+        Assert.Equal("MAIL FROM:<\xce\xb4@b> SIZE=1 BODY=8BITMIME SMTPUTF8\r\n", Written(static o => CommandWriter.Mail(o, "δ@b"u8, 1, BodyType.EightBitMime, smtpUtf8: true)));
         Assert.Equal("RCPT TO:<a@b>\r\n", Written(static o => CommandWriter.Rcpt(o, "a@b"u8)));
         Assert.Equal("DATA\r\n", Written(CommandWriter.Data));
         Assert.Equal("RSET\r\n", Written(CommandWriter.Rset));

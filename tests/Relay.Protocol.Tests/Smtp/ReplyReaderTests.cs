@@ -142,4 +142,30 @@ public class ReplyReaderTests
         Assert.Equal(ReplyStatus.Done, ReplyReader.TryReadEhlo(ref buffer, out _, out ServerExtensions extensions));
         Assert.Equal(limit, extensions.SizeLimit);
     }
+
+    [Fact]
+    public void The_later_keywords_and_the_limits_are_read_too()
+    {
+        ServerExtensions extensions = Ehlo("250-mx\r\n250-REQUIRETLS\r\n250-DELIVERBY 240\r\n250-FUTURERELEASE 100 2026-11-25T00:00:00Z\r\n250-MT-PRIORITY MIXER\r\n250-XCLIENT NAME\r\n" +
+            "250-AUTH PLAIN\r\n250 limits rcptmax=20 MAILMAX=5 RCPTDOMAINMAX=1 NEWMAX=7\r\n");
+        Assert.True(extensions is { RequireTls: true, DeliverBy: true, FutureRelease: true, MtPriority: true, RecipientLimit: 20, MailLimit: 5, RecipientDomainLimit: 1 });
+        Assert.True(extensions.Offered.HasFlag(Extensions.Limits | Extensions.Auth | Extensions.XClient));
+    }
+
+    [Theory]
+    [InlineData("LIMITS")]
+    [InlineData("LIMITS RCPTMAX")]
+    [InlineData("LIMITS RCPTMAX=0")]
+    [InlineData("LIMITS RCPTMAX=-1")]
+    [InlineData("LIMITS RCPTMAX=1000000")]
+    [InlineData("LIMITS RCPTMAX=x")]
+    [InlineData("LIMITS =1 RCPTMAX=5")]
+    public void A_limit_that_is_none_is_none(string keyword) => Assert.Null(Ehlo($"250-mx\r\n250 {keyword}\r\n").RecipientLimit);
+
+    private static ServerExtensions Ehlo(string bytes)
+    {
+        var buffer = new ReadOnlySequence<byte>(Segments.Bytes(bytes));
+        Assert.Equal(ReplyStatus.Done, ReplyReader.TryReadEhlo(ref buffer, out _, out ServerExtensions extensions));
+        return extensions;
+    }
 }

@@ -35,7 +35,7 @@ internal sealed class MessageReceiver(TimeProvider time, LimitOptions limits)
     public async ValueTask<ReceiveStatus> ReceiveAsync(PipeReader input, SpoolTransaction spool, Deadline deadline)
     {
         _decoder = default;
-        _header = default;
+        _header = new HeaderScan(stuffed: true);
         long limit = limits.MessageSize;
         long endless = limit > long.MaxValue / EndlessFactor ? long.MaxValue : limit * EndlessFactor;
         long raw = 0;

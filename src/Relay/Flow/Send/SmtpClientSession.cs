@@ -148,7 +148,8 @@ internal sealed class SmtpClientSession(DeliveryTimeouts timeouts)
     {
         Envelope envelope = message.Message.Envelope;
         bool eightBit = server.EightBitMime && (envelope.Body == BodyType.EightBitMime || envelope.Flags.HasFlag(EnvelopeFlags.EightBit));
-        CommandWriter.Mail(connection.Output, envelope.ReversePath, server.SizeLimit is null ? -1 : size, eightBit ? BodyType.EightBitMime : BodyType.Unspecified);
+        bool utf8 = server.SmtpUtf8 && envelope.Flags.HasFlag(EnvelopeFlags.SmtpUtf8);
+        CommandWriter.Mail(connection.Output, envelope.ReversePath, server.SizeLimit is null ? -1 : size, eightBit ? BodyType.EightBitMime : BodyType.Unspecified, utf8);
     }
 
     private static RecipientOutcome Outcome(PeerReply reply) => new(
