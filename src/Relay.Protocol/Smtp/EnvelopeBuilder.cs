@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace Relay.Protocol.Smtp;
 
@@ -162,6 +163,7 @@ public sealed class EnvelopeBuilder
     }
 
     /// <summary>The same for the same mailbox. With this process's random seed: nobody outside can make them collide.</summary>
+    [SkipLocalsInit]
     private static int Hash(ReadOnlySpan<byte> path)
     {
         int split = path.LastIndexOf((byte)'@') + 1;

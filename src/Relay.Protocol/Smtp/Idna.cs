@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Relay.Protocol.Smtp;
@@ -23,7 +25,7 @@ public static class Idna
         length = 0;
         if (Ascii.IsValid(domain))
         {
-            return domain.Length <= ascii.Length && Ascii.ToLower(domain, ascii, out length) == System.Buffers.OperationStatus.Done;
+            return domain.Length <= ascii.Length && Ascii.ToLower(domain, ascii, out length) == OperationStatus.Done;
         }
 
         while (true)
@@ -72,6 +74,7 @@ public static class Idna
     }
 
     /// <summary>An ASCII label begins like an A-label: is it one? It must be just what encoding its U-label gives.</summary>
+    [SkipLocalsInit]
     internal static bool IsALabelOrOrdinary(ReadOnlySpan<byte> label)
     {
         if (label.Length < Ace.Length || !Ascii.EqualsIgnoreCase(label[..Ace.Length], Ace))
@@ -91,20 +94,21 @@ public static class Idna
         return codePoints[..count].ContainsAnyExceptInRange(0, 127);
     }
 
+    [SkipLocalsInit]
     private static bool TryLabel(ReadOnlySpan<byte> label, Span<byte> ascii, out int length)
     {
         length = 0;
         ascii = ascii[..Math.Min(ascii.Length, Domain.MaximumLabelLength)];
         if (Ascii.IsValid(label))
         {
-            return label.Length <= ascii.Length && Ascii.ToLower(label, ascii, out length) == System.Buffers.OperationStatus.Done;
+            return label.Length <= ascii.Length && Ascii.ToLower(label, ascii, out length) == OperationStatus.Done;
         }
 
         Span<int> codePoints = stackalloc int[Domain.MaximumLabelLength];
         int count = 0;
         while (!label.IsEmpty)
         {
-            if (count == codePoints.Length || Rune.DecodeFromUtf8(label, out Rune rune, out int taken) != System.Buffers.OperationStatus.Done)
+            if (count == codePoints.Length || Rune.DecodeFromUtf8(label, out Rune rune, out int taken) != OperationStatus.Done)
             {
                 return false;
             }

@@ -10,6 +10,9 @@ namespace Relay.Protocol.Smtp;
 /// </summary>
 internal struct LineScan
 {
+    /// <summary>How many octets before it decide what an octet is.</summary>
+    private const int Past = 2;
+
     public LinePosition Position;
     public bool HasBareLineEnding;
     public bool HasEightBit;
@@ -17,55 +20,73 @@ internal struct LineScan
     /// <summary>How many octets come before the next dot that starts a line: all of them when there is none. The caller deals with that dot and sets the position behind it.</summary>
     public int FindLeadingDot(ReadOnlySpan<byte> text)
     {
+        // The past of the first octets is in the state; that of all others is in the text itself.
+        int head = text.Length < Past + Vector256<byte>.Count ? text.Length : Past;
+        int at = ScanOctets(text[..head]);
+        return at < head || head == text.Length ? at : ScanBlocks(text);
+    }
+
+    /// <summary>Looks at each block together with the same block one octet and two octets earlier, so that nothing has to be carried from block to block but what was found.</summary>
+    private int ScanBlocks(ReadOnlySpan<byte> text)
+    {
         ref byte start = ref MemoryMarshal.GetReference(text);
-        // Bit 0: whether the octet before the block was a CR, or the end of a line.
-        uint afterCr = Position == LinePosition.AfterCr ? 1u : 0;
-        uint atStart = Position == LinePosition.Start ? 1u : 0;
-        uint bare = 0;
-        uint high = 0;
-        int at = 0;
-        for (; at <= text.Length - Vector256<byte>.Count; at += Vector256<byte>.Count)
+        Vector256<byte> cr = Vector256.Create((byte)'\r');
+        Vector256<byte> lf = Vector256.Create((byte)'\n');
+        Vector256<byte> bare = default;
+        Vector256<byte> high = default;
+        // The last block may overlap the one before it: what is seen twice is the same both times.
+        int last = text.Length - Vector256<byte>.Count;
+        for (int at = Past; ; at = Math.Min(at + Vector256<byte>.Count, last))
         {
             Vector256<byte> block = Vector256.LoadUnsafe(ref start, (nuint)at);
-            uint crs = Vector256.Equals(block, Vector256.Create((byte)'\r')).ExtractMostSignificantBits();
-            uint lfs = Vector256.Equals(block, Vector256.Create((byte)'\n')).ExtractMostSignificantBits();
+            Vector256<byte> before = Vector256.LoadUnsafe(ref start, (nuint)(at - 1));
             // A line ends where an LF stands behind a CR; where only one of the two is true, the ending is bare.
-            uint behindCr = (crs << 1) | afterCr;
-            uint ends = behindCr & lfs;
-            uint dots = ((ends << 1) | atStart) & Vector256.Equals(block, Vector256.Create((byte)'.')).ExtractMostSignificantBits();
-            if (dots != 0)
+            Vector256<byte> odd = Vector256.Equals(before, cr) ^ Vector256.Equals(block, lf);
+            Vector256<byte> dots = Vector256.Equals(Vector256.LoadUnsafe(ref start, (nuint)(at - 2)), cr) & Vector256.Equals(before, lf) & Vector256.Equals(block, Vector256.Create((byte)'.'));
+            if (dots != Vector256<byte>.Zero)
             {
                 // What comes behind the dot isn't ours: it may be the next command.
-                int before = BitOperations.TrailingZeroCount(dots);
-                uint ours = (1u << before) - 1;
-                Note(bare | ((behindCr ^ lfs) & ours), high | (block.ExtractMostSignificantBits() & ours));
+                int octets = BitOperations.TrailingZeroCount(dots.ExtractMostSignificantBits());
+                uint ours = (1u << octets) - 1;
+                Note(bare.ExtractMostSignificantBits() | (odd.ExtractMostSignificantBits() & ours), high.ExtractMostSignificantBits() | (block.ExtractMostSignificantBits() & ours));
                 Position = LinePosition.Start;
-                return at + before;
+                return at + octets;
             }
 
-            bare |= behindCr ^ lfs;
-            high |= block.ExtractMostSignificantBits();
-            afterCr = crs >> 31;
-            atStart = ends >> 31;
+            bare |= odd;
+            high |= block;
+            if (at == last)
+            {
+                break;
+            }
         }
 
+        Note(bare.ExtractMostSignificantBits(), high.ExtractMostSignificantBits());
+        Skip(text);
+        return text.Length;
+    }
+
+    private int ScanOctets(ReadOnlySpan<byte> text)
+    {
+        bool afterCr = Position == LinePosition.AfterCr;
+        bool atStart = Position == LinePosition.Start;
+        int at = 0;
         for (; at < text.Length; at++)
         {
             byte octet = text[at];
-            if (octet == '.' && atStart != 0)
+            if (octet == '.' && atStart)
             {
                 break;
             }
 
-            uint lf = octet == '\n' ? 1u : 0;
-            bare |= afterCr ^ lf;
-            high |= octet & 0x80u;
-            atStart = afterCr & lf;
-            afterCr = octet == '\r' ? 1u : 0;
+            bool lf = octet == '\n';
+            HasBareLineEnding |= afterCr != lf;
+            HasEightBit |= octet > 127;
+            atStart = afterCr && lf;
+            afterCr = octet == '\r';
         }
 
-        Note(bare, high);
-        Position = atStart != 0 ? LinePosition.Start : afterCr != 0 ? LinePosition.AfterCr : LinePosition.Inside;
+        Position = atStart ? LinePosition.Start : afterCr ? LinePosition.AfterCr : LinePosition.Inside;
         return at;
     }
 

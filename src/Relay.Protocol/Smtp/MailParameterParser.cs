@@ -47,40 +47,40 @@ internal static class MailParameterParser
         {
             case Parameter.Size:
                 bool valid = TrySize(value, out long size);
-                parameters = parameters with { Size = size };
+                parameters.Size = size;
                 return valid ? null : Replies.SizeSyntax501;
             case Parameter.Body:
-                parameters = parameters with { Body = Body(value, offered) };
+                parameters.Body = Body(value, offered);
                 return parameters.Body != BodyType.Unspecified ? null : Replies.BodySyntax501;
             case Parameter.SmtpUtf8:
-                parameters = parameters with { SmtpUtf8 = true };
+                parameters.SmtpUtf8 = true;
                 return value.IsEmpty ? null : Replies.ValueUnexpected501;
             case Parameter.RequireTls:
-                parameters = parameters with { RequireTls = true };
+                parameters.RequireTls = true;
                 return value.IsEmpty ? null : Replies.ValueUnexpected501;
             case Parameter.Return:
-                parameters = parameters with { Return = Ascii.EqualsIgnoreCase(value, "FULL"u8) ? DsnReturn.Full : Ascii.EqualsIgnoreCase(value, "HDRS"u8) ? DsnReturn.Headers : default };
+                parameters.Return = Ascii.EqualsIgnoreCase(value, "FULL"u8) ? DsnReturn.Full : Ascii.EqualsIgnoreCase(value, "HDRS"u8) ? DsnReturn.Headers : default;
                 return parameters.Return != DsnReturn.Unspecified ? null : Replies.ReturnSyntax501;
             case Parameter.EnvelopeId:
-                parameters = parameters with { EnvelopeId = value };
+                parameters.EnvelopeId = value;
                 return ParameterText.IsXText(value, MaximumEnvelopeIdLength, utf8: false) ? null : Replies.EnvelopeIdSyntax501;
             case Parameter.Submitter:
-                parameters = parameters with { Submitter = value };
+                parameters.Submitter = value;
                 return ParameterText.IsXText(value, ParameterText.MaximumLength, utf8) ? null : Replies.SubmitterSyntax501;
             case Parameter.DeliverBy:
                 valid = DeliverBy.TryParse(value, out DeliverBy deliverBy);
-                parameters = parameters with { DeliverBy = deliverBy };
+                parameters.DeliverBy = deliverBy;
                 return valid ? null : Replies.DeliverBySyntax501;
             case Parameter.HoldFor:
                 valid = FutureRelease.TryParseFor(value, out hold);
-                parameters = parameters with { Hold = hold };
+                parameters.Hold = hold;
                 return valid ? null : Replies.HoldSyntax501;
             case Parameter.HoldUntil:
                 valid = FutureRelease.TryParseUntil(value, out hold);
-                parameters = parameters with { Hold = hold };
+                parameters.Hold = hold;
                 return valid ? null : Replies.HoldSyntax501;
             case Parameter.Priority:
-                parameters = parameters with { Priority = Priority(value) };
+                parameters.Priority = Priority(value);
                 return parameters.Priority is not null ? null : Replies.PrioritySyntax501;
             default:
                 return Replies.ParameterUnknown555;

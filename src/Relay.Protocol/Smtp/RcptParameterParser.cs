@@ -27,10 +27,10 @@ internal static class RcptParameterParser
             switch (parameter)
             {
                 case Parameter.Notify when TryNotify(reader.Value, out DsnNotify notify):
-                    parameters = parameters with { Notify = notify };
+                    parameters.Notify = notify;
                     break;
                 case Parameter.OriginalRecipient when IsOriginalRecipient(reader.Value):
-                    parameters = parameters with { OriginalRecipient = reader.Value };
+                    parameters.OriginalRecipient = reader.Value;
                     break;
                 case Parameter.Notify:
                     return Replies.NotifySyntax501;

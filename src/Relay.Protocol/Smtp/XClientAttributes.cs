@@ -7,33 +7,33 @@ namespace Relay.Protocol.Smtp;
 /// What XCLIENT says of the client behind a trusted proxy: <c>XCLIENT 1*(SP name "=" value)</c> with xtext values (Postfix's XCLIENT_README). An attribute in <see cref="Given"/> whose
 /// property is null is unavailable; one that isn't given keeps the value it had. Names that couldn't stand in a Received field are as unavailable.
 /// </summary>
-public readonly ref struct XClientAttributes
+public ref struct XClientAttributes
 {
     private const int MaximumValueLength = 255;
 
-    public XClientKeys Given { get; private init; }
+    public XClientKeys Given { get; private set; }
 
     /// <summary>The client's name in the DNS.</summary>
-    public string? Name { get; private init; }
+    public string? Name { get; private set; }
 
-    public IPAddress? Address { get; private init; }
+    public IPAddress? Address { get; private set; }
 
-    public int? Port { get; private init; }
+    public int? Port { get; private set; }
 
     /// <summary>PROTO: ESMTP, or else SMTP.</summary>
-    public bool? IsExtended { get; private init; }
+    public bool? IsExtended { get; private set; }
 
     /// <summary>HELO.</summary>
-    public string? Hello { get; private init; }
+    public string? Hello { get; private set; }
 
     /// <summary>LOGIN: whom the proxy has authenticated.</summary>
-    public string? Login { get; private init; }
+    public string? Login { get; private set; }
 
     /// <summary>DESTADDR.</summary>
-    public IPAddress? DestinationAddress { get; private init; }
+    public IPAddress? DestinationAddress { get; private set; }
 
     /// <summary>DESTPORT.</summary>
-    public int? DestinationPort { get; private init; }
+    public int? DestinationPort { get; private set; }
 
     /// <summary>Reads what follows the verb. False for anything that isn't attributes, each at most once, with values of their kinds.</summary>
     public static bool TryParse(ReadOnlySpan<byte> argument, out XClientAttributes attributes)
@@ -50,7 +50,7 @@ public readonly ref struct XClientAttributes
                 return false;
             }
 
-            read = read with { Given = read.Given | key };
+            read.Given |= key;
             if (Ascii.EqualsIgnoreCase(reader.Value, "[UNAVAILABLE]"u8) || Ascii.EqualsIgnoreCase(reader.Value, "[TEMPUNAVAIL]"u8))
             {
                 continue;
@@ -89,32 +89,32 @@ public readonly ref struct XClientAttributes
         switch (key)
         {
             case XClientKeys.Name:
-                attributes = attributes with { Name = HelloName.IsValid(value) ? Encoding.ASCII.GetString(value) : null };
+                attributes.Name = HelloName.IsValid(value) ? Encoding.ASCII.GetString(value) : null;
                 return true;
             case XClientKeys.Hello:
-                attributes = attributes with { Hello = HelloName.IsValid(value) ? Encoding.ASCII.GetString(value) : null };
+                attributes.Hello = HelloName.IsValid(value) ? Encoding.ASCII.GetString(value) : null;
                 return true;
             case XClientKeys.Login:
-                attributes = attributes with { Login = Encoding.UTF8.GetString(value) };
+                attributes.Login = Encoding.UTF8.GetString(value);
                 return ParameterText.IsPrintable(value, utf8: true);
             case XClientKeys.Protocol:
-                attributes = attributes with { IsExtended = Ascii.EqualsIgnoreCase(value, "ESMTP"u8) };
+                attributes.IsExtended = Ascii.EqualsIgnoreCase(value, "ESMTP"u8);
                 return attributes.IsExtended == true || Ascii.EqualsIgnoreCase(value, "SMTP"u8);
             case XClientKeys.Address:
                 bool known = TryAddress(value, out address);
-                attributes = attributes with { Address = address };
+                attributes.Address = address;
                 return known;
             case XClientKeys.DestinationAddress:
                 known = TryAddress(value, out address);
-                attributes = attributes with { DestinationAddress = address };
+                attributes.DestinationAddress = address;
                 return known;
             case XClientKeys.Port:
                 known = ProxyHeader.TryPort(value, out port);
-                attributes = attributes with { Port = port };
+                attributes.Port = port;
                 return known;
             default:
                 known = ProxyHeader.TryPort(value, out port);
-                attributes = attributes with { DestinationPort = port };
+                attributes.DestinationPort = port;
                 return known;
         }
     }
