@@ -77,6 +77,16 @@ public class LineReaderTests
     }
 
     [Fact]
+    public void B5_a_line_of_lone_CRs_is_told_by_the_first_of_them_and_not_waited_for()
+    {
+        byte[] bytes = Segments.Bytes(string.Concat(Enumerable.Repeat(new string('A', 999) + "\r", 10)));
+        foreach (int size in new[] { 1, 999, 1000, 1001, 4096 })
+        {
+            Assert.Equal(LineStatus.BareLineEnding, Read(Segments.Cut(bytes, size), 2048).Status);
+        }
+    }
+
+    [Fact]
     public void A_line_in_one_segment_lies_in_the_buffer_itself()
     {
         byte[] bytes = Segments.Bytes("NOOP\r\n");
