@@ -26,7 +26,7 @@ public ref struct Command
     /// <summary>RCPT, VRFY, EXPN: there are octets above 127 in it, well-formed UTF-8 in RCPT, which only a transaction of SMTPUTF8 may carry (RFC 6531 §3.5). The caller knows the transaction.</summary>
     public bool NeedsSmtpUtf8 { get; internal set; }
 
-    /// <summary>The argument of BDAT. After a refused BDAT nobody knows how much of what follows is the chunk: the connection is to be closed (RFC 3030 §4.2 leaves no other way).</summary>
+    /// <summary>The argument of BDAT. After a refused BDAT nobody knows how much of what follows is the chunk: the connection is to be closed.</summary>
     public Chunk Chunk { get; internal set; }
 
     /// <summary>The mechanism of AUTH, in the client's case (RFC 4954 §4).</summary>
