@@ -1,19 +1,27 @@
 using BenchmarkDotNet.Running;
 using Relay.Bench.Allocations;
+using Relay.Bench.Spool;
 
 namespace Relay.Bench;
 
 /// <summary>
 /// <c>allocations</c> measures in a few seconds what every benchmark allocates and compares it with the pins; exit status 1 says that one has grown.
+/// <c>spool FOLDER</c> measures the rate of commits on the disk of a folder; bench/spool.sh makes such a disk.
 /// All other arguments are BenchmarkDotNet's: <c>--list flat</c>, <c>--filter '*Mail*'</c>, <c>--job short</c>.
 /// </summary>
 internal static class Program
 {
-    private static int Main(string[] args)
+    private static async Task<int> Main(string[] args)
     {
         if (args is ["allocations"])
         {
             return CompareAllocations();
+        }
+
+        if (args is ["spool", string folder])
+        {
+            await SpoolRate.RunAsync(folder).ConfigureAwait(false);
+            return 0;
         }
 
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, BenchConfig.Default);
