@@ -5,8 +5,8 @@ namespace Relay.Spool;
 /// </summary>
 internal sealed class BodyWriters
 {
-    // More than one, so that a large message's sync doesn't hold up the writes of others.
-    private const int Threads = 4;
+    // Many: each sync waits for the disk alone, and the file system gathers those that wait together into one commit of its journal.
+    private const int Threads = 16;
 
     private readonly object _gate = new();
     private readonly Queue<SpoolTransaction> _waiting = new();
