@@ -17,6 +17,9 @@ internal sealed class FaultInjection : IAsyncDisposable
     /// <summary>The thread that makes and recycles segments and unlinks.</summary>
     public const string Upkeep = "spool upkeep";
 
+    /// <summary>All threads, those to come as well.</summary>
+    public const string All = "all";
+
     private readonly ToolProcess _strace;
 
     private FaultInjection(ToolProcess strace) => _strace = strace;
@@ -24,13 +27,17 @@ internal sealed class FaultInjection : IAsyncDisposable
     /// <summary>Injects into the threads of this name, each injection as strace(1) has it: "fdatasync:error=EIO:when=3". Skips the test where tracing isn't permitted.</summary>
     public static async Task<FaultInjection> AttachAsync(RelayProcess relay, string thread, params string[] injections)
     {
-        List<string> threads = [.. Directory.GetDirectories($"/proc/{relay.Id}/task").Where(task => File.ReadAllText($"{task}/comm").Trim() == thread).Select(task => Path.GetFileName(task)!)];
+        List<string> threads =
+        [
+            .. Directory.GetDirectories($"/proc/{relay.Id}/task").Where(task => thread == All || File.ReadAllText($"{task}/comm").Trim() == thread).Select(task => Path.GetFileName(task)!),
+        ];
         Assert.True(threads.Count > 0, $"the relay has no thread \"{thread}\"");
+        string[] targets = thread == All ? ["-f", "-p", relay.Id.ToString(CultureInfo.InvariantCulture)] : [.. threads.SelectMany(id => (string[])["-p", id])];
         string calls = string.Join(',', injections.Select(injection => injection.Split(':')[0]));
         ToolProcess strace = ToolProcess.Start(
             Tool.Find("strace", "strace"),
-            ["-qq", "-o", "/dev/null", "-e", $"trace={calls}", .. injections.SelectMany(injection => (string[])["-e", $"inject={injection}"]), .. threads.SelectMany(id => (string[])["-p", id])]);
-        await Eventually.True(() => strace.HasExited || threads.All(id => TracerOf(relay, id) == strace.Id), "strace is attached");
+            ["-qq", "-o", "/dev/null", "-e", $"trace={calls}", .. injections.SelectMany(injection => (string[])["-e", $"inject={injection}"]), .. targets]);
+        await Eventually.True(() => strace.HasExited || threads.TrueForAll(id => IsTraced(relay, id, strace.Id)), "strace is attached");
         if (strace.HasExited)
         {
             string reason = strace.Transcript;
@@ -50,9 +57,16 @@ internal sealed class FaultInjection : IAsyncDisposable
         await _strace.DisposeAsync();
     }
 
-    private static int TracerOf(RelayProcess relay, string thread)
+    private static bool IsTraced(RelayProcess relay, string thread, int tracer)
     {
-        string? line = File.ReadLines($"/proc/{relay.Id}/task/{thread}/status").FirstOrDefault(line => line.StartsWith("TracerPid:", StringComparison.Ordinal));
-        return line is null ? 0 : int.Parse(line["TracerPid:".Length..], CultureInfo.InvariantCulture);
+        try
+        {
+            return File.ReadLines($"/proc/{relay.Id}/task/{thread}/status").Any(line => line == $"TracerPid:\t{tracer}");
+        }
+        catch (IOException)
+        {
+            // A thread that has ended meanwhile.
+            return true;
+        }
     }
 }

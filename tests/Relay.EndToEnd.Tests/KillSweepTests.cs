@@ -1,0 +1,138 @@
+using System.Net.Sockets;
+using Relay.EndToEnd.Tests.Harness;
+
+namespace Relay.EndToEnd.Tests;
+
+/// <summary>
+/// kill -9 at every system call (DUR2, DUR13). A life of the relay takes a small and a large message, delivers and settles them, and is killed where it begins its k-th call of
+/// one kind; k rises until a life gets through. Between the lives nothing is cleaned: each starts on what the one before left.
+/// </summary>
+public sealed class KillSweepTests
+{
+    /// <summary>Where a life may end: thread and call.</summary>
+    private static readonly (string Thread, string Call)[] Usual =
+    [
+        (FaultInjection.Committer, "pwrite64"), (FaultInjection.Committer, "fdatasync"), (FaultInjection.Bodies, "fdatasync"), (FaultInjection.Bodies, "fsync"),
+        (FaultInjection.Upkeep, "unlink"),
+    ];
+
+    private static readonly (string Thread, string Call)[] More =
+    [
+        (FaultInjection.Bodies, "openat"), (FaultInjection.Bodies, "pwrite64"), (FaultInjection.Committer, "close"), (FaultInjection.All, "sendmsg"), (FaultInjection.All, "sendto"),
+        (FaultInjection.All, "recvmsg"), (FaultInjection.All, "futex"),
+    ];
+
+    [Fact]
+    public async Task Kill_9_at_every_call_of_a_commit_and_of_a_settlement_loses_nothing()
+    {
+        var ledger = new Ledger();
+        var random = new Random(31);
+        await using var sink = new ReceiptSink();
+        await using RelayProcess relay = await RelayProcess.StartAsync(RelaySettings.SmartHost(sink.Address, sink.Port) with
+        {
+            Spool = "path = \"spool\"\nsegment_size = \"1MiB\"",
+            Log = "level = \"warning\"",
+        });
+        int kills = 0;
+        var swept = new List<string>();
+        foreach ((string thread, string call) in LongForm.Wanted ? [.. Usual, .. More] : Usual)
+        {
+            int k = 0;
+            bool killed;
+            do
+            {
+                k++;
+                killed = await LiveAsync(relay, thread, $"{call}:signal=SIGKILL:when={k}", ledger, sink, random);
+                if (killed)
+                {
+                    kills++;
+                    await relay.RestartAsync();
+                    await Eventually.True(() => ledger.Missing(sink.Receipts) == 0, $"all that was promised arrives after the kill at {call} {k}");
+                }
+            }
+            while (killed && k < 200);
+            swept.Add($"{call} in \"{thread}\" {k - 1}");
+        }
+
+        await Eventually.True(() => Directory.GetFiles(Spool(relay), "*.msg").Length == 0, "no file of a message is left");
+        Assert.Equal(0, await relay.StopAsync());
+        LedgerSummary summary = ledger.Summarise(sink.Receipts);
+        Figure.Report($"DUR2, {kills} kills at system calls ({string.Join(", ", swept)}): {summary}");
+        Assert.Equal(0, summary.Lost);
+        Assert.Equal(0, summary.Altered);
+        // Two messages are in flight at a kill, at most.
+        Assert.True(summary.Duplicated <= 2 * kills && summary.MostCopies <= 2, summary.ToString());
+        Assert.False(Directory.Exists(Path.Combine(Spool(relay), "corrupt")), "something was found damaged");
+    }
+
+    [Fact]
+    public async Task A_crash_between_the_next_hops_250_and_our_record_repeats_that_recipient_only()
+    {
+        int open = 0;
+        await using ScriptedServer server = ScriptedServer.Start(new ServerScript
+        {
+            OnRecipient = recipient => recipient.Contains("later@", StringComparison.Ordinal) && Volatile.Read(ref open) == 0 ? "450 4.2.0 Not now" : null,
+        });
+        await using RelayProcess relay = await RelayProcess.StartAsync(RelaySettings.SmartHost(server.Address, server.Port));
+        using (RawClient client = await RawClient.ConnectAsync(relay.Listener))
+        {
+            await client.HelloAsync();
+            Assert.StartsWith("250 ", await client.CommandAsync("MAIL FROM:<sender@from.test>"), StringComparison.Ordinal);
+            Assert.StartsWith("250 ", await client.CommandAsync("RCPT TO:<now@to.test>"), StringComparison.Ordinal);
+            Assert.StartsWith("250 ", await client.CommandAsync("RCPT TO:<later@to.test>"), StringComparison.Ordinal);
+            Assert.StartsWith("354 ", await client.CommandAsync("DATA"), StringComparison.Ordinal);
+            Assert.StartsWith("250 ", await client.CommandAsync("Subject: two\r\n\r\ntext\r\n."), StringComparison.Ordinal);
+        }
+
+        // The second attempt comes a second after the first: by then it is on disk that the first recipient has it. The third one succeeds, and isn't recorded.
+        await Eventually.True(() => relay.Deliveries.Read().Count(record => record.Event == "deferred") >= 2, "a second attempt for the deferred recipient");
+        Volatile.Write(ref open, 1);
+        await using (await FaultInjection.AttachAsync(relay, FaultInjection.Committer, "fdatasync:signal=SIGKILL:when=1", "pwrite64:signal=SIGKILL:when=1"))
+        {
+            await Eventually.True(() => relay.HasExited, "the relay is killed where it records an attempt");
+        }
+
+        await relay.RestartAsync();
+        await server.MessageAsync(message => message.ForwardPaths.Contains("later@to.test"), "the message for the deferred recipient");
+        Assert.Equal(0, await relay.StopAsync());
+
+        int now = server.Messages.Count(message => message.ForwardPaths.Contains("now@to.test"));
+        int later = server.Messages.Count(message => message.ForwardPaths.Contains("later@to.test"));
+        Figure.Report($"DUR13, crash between the next hop's 250 and our record: the settled recipient got {now} copy, the one in flight {later}");
+        Assert.Equal(1, now);
+        Assert.InRange(later, 1, 2);
+    }
+
+    /// <summary>Two messages through the relay, until they are settled or it is killed. Gives whether it was.</summary>
+    private static async Task<bool> LiveAsync(RelayProcess relay, string thread, string injection, Ledger ledger, ReceiptSink sink, Random random)
+    {
+        await using (await FaultInjection.AttachAsync(relay, thread, injection))
+        {
+            try
+            {
+                using RawClient client = await RawClient.ConnectAsync(relay.Listener);
+                await client.HelloAsync();
+                foreach (int size in (int[])[2000, 300_000])
+                {
+                    TestMessage message = TestMessage.Create(random, size);
+                    ledger.Sent(message);
+                    Assert.StartsWith("250 ", await client.SendMessageAsync("sender@from.test", "user@to.test", message.Content), StringComparison.Ordinal);
+                    ledger.Acknowledge(message);
+                }
+            }
+            catch (Exception e) when (e is IOException or SocketException or Xunit.Sdk.XunitException)
+            {
+                await Eventually.True(() => relay.HasExited, $"a killed relay ({injection} in \"{thread}\"), as {e.Message} says");
+            }
+
+            // The large message's file goes last, when its settlement is on disk.
+            await Eventually.True(
+                () => relay.HasExited || (ledger.Missing(sink.Receipts) == 0 && Directory.GetFiles(Spool(relay), "*.msg").Length == 0),
+                $"both messages are delivered and settled, or the relay is killed ({injection} in \"{thread}\")");
+        }
+
+        return relay.HasExited;
+    }
+
+    private static string Spool(RelayProcess relay) => Path.Combine(relay.Folder, "spool");
+}
