@@ -35,6 +35,9 @@ public sealed record EngineOptions
 
     public IReadOnlyList<RouteOptions> Routes { get; init; } = [];
 
+    /// <summary>Null: nobody can log in, and AUTH isn't offered.</summary>
+    internal ICredentials? Credentials { get; init; }
+
     /// <summary>The delivery log, one JSON object a line; null writes none.</summary>
     public string? DeliveryLogPath { get; init; }
 }

@@ -37,11 +37,12 @@ internal sealed class ConfigDraft
         RecipientsPath = options.RecipientsPath;
         Limits = engine.Limits;
         Dns = engine.Dns;
+        Smtp = engine.Smtp;
         Delivery = engine.Delivery;
         DeliveryLogPath = engine.DeliveryLogPath;
         Admin = options.Admin;
         Log = options.Log;
-        Listeners.AddRange(engine.Listeners.Select(static l => new ListenerDraft { EndPoint = l.EndPoint, Role = l.Role, Tls = l.Tls }));
+        Listeners.AddRange(engine.Listeners.Select(static l => new ListenerDraft { EndPoint = l.EndPoint, Role = l.Role, Tls = l.Tls, ProxyFrom = l.ProxyFrom }));
         Routes.AddRange(engine.Routes.Select(static r => new RouteDraft { Domain = r.Domain, NextHop = r.NextHop, Tls = r.Tls }));
     }
 
@@ -64,6 +65,8 @@ internal sealed class ConfigDraft
     public string? RecipientsPath { get; set; }
 
     public LimitOptions Limits { get; set; } = new();
+
+    public SmtpOptions Smtp { get; set; } = new();
 
     public DnsOptions Dns { get; set; } = new();
 
@@ -95,10 +98,11 @@ internal sealed class ConfigDraft
         {
             Hostname = Hostname,
             Spool = Spool,
-            Listeners = [.. Listeners.Select(static l => new ListenerOptions { EndPoint = l.EndPoint!, Role = l.Role, Tls = l.Tls })],
+            Listeners = [.. Listeners.Select(static l => new ListenerOptions { EndPoint = l.EndPoint!, Role = l.Role, Tls = l.Tls, ProxyFrom = l.ProxyFrom })],
             Tls = CertificatePath is null ? null : new CertificateOptions(CertificatePath, KeyPath!),
             Access = Access,
             Limits = Limits,
+            Smtp = Smtp,
             Dns = Dns,
             Delivery = Delivery,
             Routes = [.. Routes.Select(static r => new RouteOptions { Domain = r.Domain!, NextHop = r.NextHop!, Tls = r.Tls })],

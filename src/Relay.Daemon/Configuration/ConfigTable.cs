@@ -14,6 +14,9 @@ internal static class ConfigTable
     private static readonly ConfigType<TimeSpan> Wait = ConfigTypes.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(7));
     private static readonly ConfigType<TimeSpan> Life = ConfigTypes.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(365));
 
+    // Zero is "not at all".
+    private static readonly ConfigType<TimeSpan> Hold = ConfigTypes.Duration(TimeSpan.Zero, TimeSpan.FromDays(365));
+
     private static readonly ConfigType<long> Rate = new SizeType(1, 1L << 30);
 
     // RFC 5321 §4.5.3.1.7: 64K octets at least.
@@ -48,6 +51,8 @@ internal static class ConfigTable
                 "`relay`: port 25, for servers. `submission`: ports 587 and 465, for users, who must authenticate."),
             ConfigKey.Of("tls", ConfigTypes.ListenerTls, d => d.Listener.Tls, (d, v) => d.Listener.Tls = v,
                 "`starttls`: offered. `implicit`: from the first octet. `none`: never."),
+            ConfigKey.Of("proxy_from", new ListType<IPNetwork>(ConfigTypes.ProxyNetwork), d => d.Listener.ProxyFrom, (d, v) => d.Listener.ProxyFrom = v,
+                "Networks of proxies: each of their connections must begin with a PROXY header (version 1 or 2), and the client it names is the one that counts."),
         ])
         {
             Items = new(d => d.Listeners.Count, (d, i) => d.Listener = d.Listeners[i], d => d.Listeners.Add(d.Listener = new ListenerDraft())),
@@ -67,6 +72,8 @@ internal static class ConfigTable
                 "A file with the addresses that exist in `relay_domains`, one a line, `#` for comments; others are refused at RCPT.", "every address exists"),
             ConfigKey.Of("blocked", new ListType<IPNetwork>(ConfigTypes.Network), d => d.Access.Blocked, (d, v) => d.Access = d.Access with { Blocked = v },
                 "Networks whose clients are turned away at the greeting, with 554."),
+            ConfigKey.Of("xclient_from", new ListType<IPNetwork>(ConfigTypes.ProxyNetwork), d => d.Access.XClientFrom, (d, v) => d.Access = d.Access with { XClientFrom = v },
+                "Networks of proxies that may say by XCLIENT for whom they speak; they are believed everything, a login included."),
             ConfigKey.Of("postmaster", ConfigTypes.Mailbox, d => d.Access.Postmaster, (d, v) => d.Access = d.Access with { Postmaster = v },
                 "Where mail for `<postmaster>` without a domain goes.", "postmaster at `hostname`"),
         ]),
@@ -82,6 +89,13 @@ internal static class ConfigTable
             ConfigKey.Of("data_rate", Rate, d => d.Limits.DataRate, (d, v) => d.Limits = d.Limits with { DataRate = v },
                 "A message slower than so much a second, on the whole, has `data_timeout` to end in all."),
             ConfigKey.Of("errors", Count, d => d.Limits.Errors, (d, v) => d.Limits = d.Limits with { Errors = v }, "Refused commands before the connection is closed with 421."),
+        ]),
+        new("smtp", "What clients are offered.",
+        [
+            ConfigKey.Of("binarymime", ConfigTypes.Boolean, d => d.Smtp.BinaryMime, (d, v) => d.Smtp = d.Smtp with { BinaryMime = v },
+                "BINARYMIME: only for senders whose mail all goes to servers that take it too; elsewhere such a message is returned."),
+            ConfigKey.Of("max_hold", Hold, d => d.Smtp.MaximumHold, (d, v) => d.Smtp = d.Smtp with { MaximumHold = v },
+                "FUTURERELEASE: how long a client that may relay can have a message held back; `0s` doesn't offer it."),
         ]),
         new("dns", "How names are looked up.",
         [

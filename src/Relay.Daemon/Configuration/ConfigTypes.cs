@@ -46,8 +46,11 @@ internal static class ConfigTypes
     public static readonly ConfigType<IPNetwork> Network =
         new TextType<IPNetwork>("network", static (string text, ConfigReader _, out IPNetwork value) => AddressText.ParseNetwork(text, out value), static v => v.ToString(), "/[0-9]+$");
 
+    /// <summary>Networks whose word is taken for who the client is: not so wide that anybody could be it.</summary>
+    public static readonly ConfigType<IPNetwork> ProxyNetwork = ClientNetworkType("would let anybody pass for anybody: list the networks of your proxies");
+
     /// <summary>Networks that are trusted: not so wide that they can only be a slip.</summary>
-    public static readonly ConfigType<IPNetwork> ClientNetwork = new TextType<IPNetwork>("network", ParseClientNetwork, static v => v.ToString(), "/[0-9]+$");
+    public static readonly ConfigType<IPNetwork> ClientNetwork = ClientNetworkType("would make this an open relay: list the networks of your own clients");
 
     public static readonly ConfigType<NextHop> NextHop =
         new TextType<NextHop>("next hop", static (string text, ConfigReader _, out NextHop value) => NextHopText.Parse(text, out value), static v => v.ToString(), "^smtps?://");
@@ -89,8 +92,8 @@ internal static class ConfigTypes
         return null;
     }
 
-    /// <summary>Clients that may send anywhere: nobody owns a network this wide, so it is a slip or an open relay (RFC 2505 §2.1).</summary>
-    private static string? ParseClientNetwork(string text, ConfigReader _, out IPNetwork value)
+    /// <summary>Trusted clients: nobody owns a network this wide, so it is a slip or an open relay (RFC 2505 §2.1).</summary>
+    private static TextType<IPNetwork> ClientNetworkType(string harm) => new("network", (string text, ConfigReader _, out IPNetwork value) =>
     {
         if (AddressText.ParseNetwork(text, out value) is { } error)
         {
@@ -102,6 +105,6 @@ internal static class ConfigTypes
         bool isLocal = !isV4 && (value.BaseAddress.IsIPv6UniqueLocal || value.BaseAddress.IsIPv6LinkLocal) && value.PrefixLength >= 7;
         int narrowest = isV4 ? 8 : 16;
         return value.PrefixLength >= narrowest || isLocal ? null
-            : string.Create(CultureInfo.InvariantCulture, $"\"{text}\" would make this an open relay: list the networks of your own clients, each with a prefix of /{narrowest} or longer");
-    }
+            : string.Create(CultureInfo.InvariantCulture, $"\"{text}\" {harm}, each with a prefix of /{narrowest} or longer");
+    }, static v => v.ToString(), "/[0-9]+$");
 }

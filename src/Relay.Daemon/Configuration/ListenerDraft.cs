@@ -11,4 +11,6 @@ internal sealed class ListenerDraft
     public ListenerRole Role { get; set; } = ListenerRole.Relay;
 
     public ListenerTls Tls { get; set; } = ListenerTls.StartTls;
+
+    public IReadOnlyList<IPNetwork> ProxyFrom { get; set; } = [];
 }

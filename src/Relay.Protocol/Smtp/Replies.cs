@@ -100,6 +100,7 @@ public static class Replies
     // Permanent: the transaction.
     public static readonly Reply ChunksOpen503 = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "a message is coming by BDAT: finish it, or RSET");
     public static readonly Reply ChunkFailed503 = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "an earlier BDAT was refused: send RSET");
+    public static readonly Reply ChunkNeedsEhlo503 = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "BDAT is for clients that said EHLO");
     public static readonly Reply BinaryNeedsChunks503 = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "BODY=BINARYMIME goes with BDAT only");
     public static readonly Reply HoldTooLong501 = Reply.Of(ReplyCode.ArgumentSyntaxError501, 5, 5, 4, "the hold is longer than this server allows");
 

@@ -20,11 +20,13 @@ public sealed class ConfigPrinterTests
             address = "127.0.0.1:2525"
             role = "relay"
             tls = "starttls"
+            proxy_from = []
 
             [access]
             relay_from = ["127.0.0.0/8", "::1/128"]
             relay_domains = []
             blocked = []
+            xclient_from = []
 
             [limits]
             message_size = "25MiB"
@@ -46,6 +48,7 @@ public sealed class ConfigPrinterTests
         address = "127.0.0.1:587"
         role = "submission"
         tls = "none"
+        proxy_from = ["192.0.2.0/24"]
         [access]
         relay_from = []
         relay_domains = ["b.example", "a.example"]
@@ -53,6 +56,9 @@ public sealed class ConfigPrinterTests
         [limits]
         message_size = 26214401
         command_timeout = "90s"
+        [smtp]
+        binarymime = true
+        max_hold = "0s"
         [dns]
         servers = ["127.0.0.1:53"]
         [delivery]
@@ -80,6 +86,7 @@ public sealed class ConfigPrinterTests
         Assert.Equal(options.Engine.Access.RelayDomains, again.Engine.Access.RelayDomains);
         Assert.Equal(options.Engine.Access.Postmaster, again.Engine.Access.Postmaster);
         Assert.Equal(options.Engine.Limits, again.Engine.Limits);
+        Assert.Equal(options.Engine.Smtp, again.Engine.Smtp);
         Assert.Equal(options.Engine.Dns.Servers, again.Engine.Dns.Servers);
         Assert.Equal(options.Engine.Delivery.Retry, again.Engine.Delivery.Retry);
         Assert.Equal(options.Engine.Delivery with { Retry = [] }, again.Engine.Delivery with { Retry = [] });

@@ -10,30 +10,49 @@ namespace Relay.Flow.Accept;
 /// </summary>
 internal sealed class AcceptSettings
 {
+    /// <summary>
+    /// Offered to everybody. DSN, REQUIRETLS and MT-PRIORITY are read by the parser and kept with the envelope; each is offered here once the way out acts on it.
+    /// </summary>
+    private const Extensions Always = Extensions.Pipelining | Extensions.Size | Extensions.EightBitMime | Extensions.SmtpUtf8 | Extensions.Chunking | Extensions.EnhancedStatusCodes |
+        Extensions.DeliverBy | Extensions.Limits;
+
     private readonly Extensions _always;
     private readonly Extensions _inClear;
+    private readonly Extensions _inTls;
+    private readonly Extensions _relaying;
 
     public AcceptSettings(EngineOptions options, ListenerOptions listener, ReverseLookup reverse)
     {
         Hostname = options.Hostname;
         Limits = options.Limits;
+        MaximumHold = options.Smtp.MaximumHold;
         Access = options.Access;
+        Credentials = options.Credentials;
         Permission = new RelayPermission(options.Access, options.Hostname);
         Role = listener.Role;
         ReverseLookup = options.Dns.Reverse ? reverse : null;
         Greeting = new Reply(ReplyCode.ServiceReady220, $"{options.Hostname} ESMTP Relay");
-        Blocked = new Reply(ReplyCode.TransactionFailed554, $"{options.Hostname} takes no mail from you");
+        Blocked = new Reply(ReplyCode.TransactionFailed554, $"{options.Hostname} takes no mail from this address");
         HeloReply = new Reply(ReplyCode.Completed250, options.Hostname);
-        _always = Extensions.Pipelining | Extensions.Size | Extensions.EightBitMime | Extensions.EnhancedStatusCodes;
+        EhloReply = new EhloReply(options);
+        _always = Always | (options.Smtp.BinaryMime ? Extensions.BinaryMime : Extensions.None);
         _inClear = listener.Tls == ListenerTls.StartTls ? Extensions.StartTls : Extensions.None;
-        EhloReply = new EhloReply(options.Hostname, options.Limits);
+        // A password is for TLS only (RFC 4954 §4).
+        _inTls = options.Credentials is null ? Extensions.None : Extensions.Auth;
+        // A stranger can't leave mail with us to be sent at a time of his choice.
+        _relaying = MaximumHold > TimeSpan.Zero ? Extensions.FutureRelease : Extensions.None;
     }
 
     public string Hostname { get; }
 
     public LimitOptions Limits { get; }
 
+    public TimeSpan MaximumHold { get; }
+
     public AccessOptions Access { get; }
+
+    /// <summary>Null: nobody can log in.</summary>
+    public ICredentials? Credentials { get; }
 
     public RelayPermission Permission { get; }
 
@@ -52,5 +71,6 @@ internal sealed class AcceptSettings
     public EhloReply EhloReply { get; }
 
     /// <summary>What this client is offered now.</summary>
-    public Extensions Offered(bool tls) => _always | (tls ? Extensions.None : _inClear);
+    public Extensions Offered(bool tls, SessionClient client) =>
+        _always | (tls ? _inTls : _inClear) | (client.MayRelay ? _relaying : Extensions.None) | (client.IsProxy ? Extensions.XClient : Extensions.None);
 }

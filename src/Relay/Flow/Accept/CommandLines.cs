@@ -12,11 +12,16 @@ internal sealed class CommandLines
     /// <summary>RFC 5321 §4.5.3.1.4 asks for 512; every extension's parameters lengthen the line. Longer ones are refused.</summary>
     private const int Limit = 2048;
 
+    /// <summary>RFC 4954 §4: a response of AUTH may have 12,288 octets. What is longer and still fits is for the exchange to refuse.</summary>
+    private const int ResponseLimit = 16 * 1024;
+
     /// <summary>How much of a line that is too long is read to find its end, before the client is taken for something else.</summary>
     private const int SkipLimit = 64 * 1024;
 
     /// <summary>For lines that lie in one piece: only the length counts, nothing is ever written to it.</summary>
     private static readonly byte[] Unused = new byte[Limit];
+
+    private static readonly byte[] UnusedForResponse = new byte[ResponseLimit];
 
     private byte[]? _joined;
 
@@ -26,7 +31,8 @@ internal sealed class CommandLines
     /// <summary>True when <see cref="TryRead"/> gave up on a line without an end: the session must close.</summary>
     public bool IsEndless => _skipped >= SkipLimit;
 
-    public LineStatus TryRead(ref ReadOnlySequence<byte> buffer, out ReadOnlySpan<byte> line)
+    /// <summary><paramref name="response"/>: the line is a response of AUTH, which may be longer than a command.</summary>
+    public LineStatus TryRead(ref ReadOnlySequence<byte> buffer, bool response, out ReadOnlySpan<byte> line)
     {
         line = default;
         if (_skipped >= 0 && !Skip(ref buffer))
@@ -35,7 +41,8 @@ internal sealed class CommandLines
         }
 
         // Only a line that lies across two pieces of the connection's buffer has to be joined.
-        LineStatus status = LineReader.TryRead(ref buffer, buffer.IsSingleSegment ? Unused : _joined ??= ArrayPool<byte>.Shared.Rent(Limit), out line);
+        byte[] scratch = !buffer.IsSingleSegment ? Join(response ? ResponseLimit : Limit) : response ? UnusedForResponse : Unused;
+        LineStatus status = LineReader.TryRead(ref buffer, scratch, out line);
         if (status == LineStatus.TooLong)
         {
             _skipped = 0;
@@ -52,6 +59,18 @@ internal sealed class CommandLines
             _joined = null;
             ArrayPool<byte>.Shared.Return(joined);
         }
+    }
+
+    /// <summary>A buffer of exactly that length: both are powers of two, as the pool's are.</summary>
+    private byte[] Join(int length)
+    {
+        if (_joined?.Length != length)
+        {
+            Release();
+            _joined = ArrayPool<byte>.Shared.Rent(length);
+        }
+
+        return _joined!;
     }
 
     /// <summary>Finds the end of the line that has been refused already. False when it isn't there yet.</summary>

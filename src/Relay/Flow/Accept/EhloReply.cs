@@ -12,20 +12,29 @@ internal sealed class EhloReply
 {
     private readonly byte[] _first;
     private readonly (Extensions Extension, byte[] Line)[] _lines;
+    private readonly TimeSpan _maximumHold;
 
-    public EhloReply(string hostname, LimitOptions limits)
+    public EhloReply(EngineOptions options)
     {
-        _first = Line(hostname);
+        _maximumHold = options.Smtp.MaximumHold;
+        _first = Line(options.Hostname);
         _lines =
         [
             (Extensions.Pipelining, Line("PIPELINING")),
-            (Extensions.Size, Line(string.Create(CultureInfo.InvariantCulture, $"SIZE {limits.MessageSize}"))),
+            (Extensions.Size, Line(string.Create(CultureInfo.InvariantCulture, $"SIZE {options.Limits.MessageSize}"))),
             (Extensions.EightBitMime, Line("8BITMIME")),
+            (Extensions.SmtpUtf8, Line("SMTPUTF8")),
+            (Extensions.Chunking, Line("CHUNKING")),
+            (Extensions.BinaryMime, Line("BINARYMIME")),
             (Extensions.StartTls, Line("STARTTLS")),
+            (Extensions.Auth, Line("AUTH PLAIN LOGIN")),
+            (Extensions.DeliverBy, Line("DELIVERBY")),
+            (Extensions.Limits, Line(string.Create(CultureInfo.InvariantCulture, $"LIMITS RCPTMAX={options.Limits.Recipients}"))),
+            (Extensions.XClient, Line("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT")),
         ];
     }
 
-    public void Write(IBufferWriter<byte> output, Extensions offered)
+    public void Write(IBufferWriter<byte> output, Extensions offered, DateTimeOffset now)
     {
         output.Write(_first);
         foreach ((Extensions extension, byte[] line) in _lines)
@@ -36,8 +45,25 @@ internal sealed class EhloReply
             }
         }
 
+        if ((offered & Extensions.FutureRelease) != 0)
+        {
+            WriteHold(output, now);
+        }
+
         // Always there, so it can be the line that ends the reply.
         output.Write("250 ENHANCEDSTATUSCODES\r\n"u8);
+    }
+
+    /// <summary>RFC 4865 §3: the longest hold in seconds, and as the date on which it would end.</summary>
+    private void WriteHold(IBufferWriter<byte> output, DateTimeOffset now)
+    {
+        output.Write("250-FUTURERELEASE "u8);
+        ((long)_maximumHold.TotalSeconds).TryFormat(output.GetSpan(20), out int length, default, CultureInfo.InvariantCulture);
+        output.Advance(length);
+        output.Write(" "u8);
+        (now + _maximumHold).UtcDateTime.TryFormat(output.GetSpan(20), out length, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        output.Advance(length);
+        output.Write("\r\n"u8);
     }
 
     private static byte[] Line(string text) => Encoding.ASCII.GetBytes($"250-{text}\r\n");

@@ -1,6 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.IO.Pipelines;
-using Relay.Concurrency;
 using Relay.Flow.Policy;
 using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
@@ -18,7 +16,13 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
     private readonly EnvelopeBuilder _envelope = new();
     private readonly MessageReceiver _receiver = new(services.Time, settings.Limits);
     private long _size;
+    private readonly ChunkReceiver _chunks = new(services.Time, settings.Limits);
     private SpoolTransaction? _spool;
+    private DateTimeOffset _arrived;
+    private bool _isSmtpUtf8;
+
+    /// <summary>MAIL said BODY=BINARYMIME: the message may be other than lines, and comes by BDAT (RFC 3030 §3).</summary>
+    public bool IsBinary { get; private set; }
 
     public void Reset()
     {
@@ -35,6 +39,13 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
             return Replies.MessageTooBig552;
         }
 
+        DateTimeOffset now = services.Time.GetUtcNow();
+        FutureRelease hold = command.Mail.Hold;
+        if (hold.Seconds > settings.MaximumHold.TotalSeconds || (hold.Until != default && hold.Until - now > settings.MaximumHold))
+        {
+            return Replies.HoldTooLong501;
+        }
+
         SpoolFailure storage = services.Spool.Answer(command.Mail.Size);
         if (storage != SpoolFailure.None)
         {
@@ -42,7 +53,9 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         }
 
         _size = command.Mail.Size;
-        _envelope.Begin(command.Path, command.Mail, services.Time.GetUtcNow());
+        _envelope.Begin(command.Path, command.Mail, now);
+        _isSmtpUtf8 = command.Mail.SmtpUtf8;
+        IsBinary = command.Mail.Body == BodyType.BinaryMime;
         return null;
     }
 
@@ -52,6 +65,12 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         if (_envelope.RecipientCount >= settings.Limits.Recipients)
         {
             return Replies.TooManyRecipients452;
+        }
+
+        // RFC 6531 §3.5: only where MAIL announced it.
+        if (command.NeedsSmtpUtf8 && !_isSmtpUtf8)
+        {
+            return Replies.AddressNotAscii553;
         }
 
         // RFC 5321 §4.5.1: postmaster without a domain is always accepted.
@@ -72,40 +91,16 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
 
     /// <summary>DATA, after 354: reads the message, stores it, queues it. The transaction is over whatever came of it.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<MailResult> ReceiveAsync(PipeReader input, Deadline deadline, bool tls)
+    public async ValueTask<MailResult> ReceiveAsync(SmtpChannel channel)
     {
-        DateTimeOffset arrived = services.Time.GetUtcNow();
-        SpoolTransaction spool = _spool = services.Spool.Begin(_size);
+        SpoolTransaction spool = Open(channel.IsTls);
         QueueId id = spool.Id;
         try
         {
-            WriteReceived(spool, id, arrived, tls);
-            ReceiveStatus status = await _receiver.ReceiveAsync(input, spool, deadline).ConfigureAwait(false);
-            if (status is not ReceiveStatus.Complete)
-            {
-                return new MailResult(status, status == ReceiveStatus.TooBig ? Replies.MessageTooBig552 : null, id);
-            }
-
-            if (_receiver.HasBareLineEnding)
-            {
-                return new MailResult(status, Replies.BareLineEnding554, id);
-            }
-
-            if (LoopCheck.Refusal(_receiver.ReceivedFields) is { } loop)
-            {
-                return new MailResult(status, loop, id);
-            }
-
-            _envelope.AddFlags(_receiver.Flags);
-            CommitResult commit = await spool.CommitAsync(_envelope.Build(), arrived, client.EndPoint.Address).ConfigureAwait(false);
-            if (commit.Message is not { } message)
-            {
-                return new MailResult(status, ReplyFor(commit.Failure), id);
-            }
-
-            Record(message);
-            services.Queue.Enqueue(message);
-            return new MailResult(status, null, id);
+            ReceiveStatus status = await _receiver.ReceiveAsync(channel.Input, spool, channel.Deadline).ConfigureAwait(false);
+            return status != ReceiveStatus.Complete
+                ? new MailResult(status, status == ReceiveStatus.TooBig ? Replies.MessageTooBig552 : null, id)
+                : await StoreAsync(spool, _receiver.HasBareLineEnding, _receiver.ReceivedFields, _receiver.Flags).ConfigureAwait(false);
         }
         finally
         {
@@ -113,23 +108,106 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         }
     }
 
+    /// <summary>
+    /// BDAT: reads one chunk; after the last one stores and queues the message. The transaction is over with that, and with every chunk that isn't accepted.
+    /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<MailResult> ReceiveChunkAsync(SmtpChannel channel, Chunk chunk)
+    {
+        if (_spool is not { } spool)
+        {
+            spool = Open(channel.IsTls);
+            _chunks.Begin();
+        }
+
+        QueueId id = spool.Id;
+        bool goesOn = false;
+        try
+        {
+            ReceiveStatus status = await _chunks.ReceiveAsync(channel.Input, spool, chunk.Size, channel.Deadline).ConfigureAwait(false);
+            if (status == ReceiveStatus.Complete && chunk.IsLast)
+            {
+                return await StoreAsync(spool, _chunks.HasBareLineEnding && !IsBinary, _chunks.ReceivedFields, _chunks.Flags).ConfigureAwait(false);
+            }
+
+            goesOn = status == ReceiveStatus.Complete;
+            return new MailResult(status, status == ReceiveStatus.TooBig ? Replies.MessageTooBig552 : null, id);
+        }
+        finally
+        {
+            if (!goesOn)
+            {
+                Reset();
+            }
+        }
+    }
+
+    /// <summary>Reads the octets of a chunk that isn't wanted, so that the next command is found behind them.</summary>
+    public ValueTask<ReceiveStatus> SwallowAsync(SmtpChannel channel, Chunk chunk) => _chunks.ReceiveAsync(channel.Input, null, chunk.Size, channel.Deadline);
+
     public void Dispose() => Reset();
 
     /// <summary>Local trouble is never the message's fault: every failure of the spool is a temporary refusal.</summary>
     private static Reply ReplyFor(SpoolFailure failure) => failure == SpoolFailure.Full ? Replies.StorageFull452 : Replies.LocalError451;
 
-    private void WriteReceived(SpoolTransaction spool, QueueId id, DateTimeOffset arrived, bool tls) => ReceivedField.Write(spool, new ReceivedInfo
+    private SpoolTransaction Open(bool tls)
     {
-        Hello = client.Hello,
-        ClientName = client.Name,
-        ClientAddress = client.EndPoint.Address,
-        By = settings.Hostname,
-        Protocol = !client.IsExtended ? "SMTP" : tls ? "ESMTPS" : "ESMTP",
-        Id = id,
-        // RFC 5321 §4.4 with a hint in its §7.2: "for" only when there is one recipient, or it gives away the blind copies.
-        For = _envelope.RecipientCount == 1 ? _envelope.FirstRecipient : default,
-        Date = arrived,
-    });
+        _arrived = services.Time.GetUtcNow();
+        SpoolTransaction spool = _spool = services.Spool.Begin(_size);
+        ReceivedField.Write(spool, new ReceivedInfo
+        {
+            Hello = client.Hello,
+            ClientName = client.Name,
+            ClientAddress = client.EndPoint.Address,
+            By = settings.Hostname,
+            Protocol = client.IsExtended ? ProtocolName(_isSmtpUtf8, tls, client.Login is not null) : "SMTP",
+            Id = spool.Id,
+            // RFC 5321 §4.4 with a hint in its §7.2: "for" only when there is one recipient, or it gives away the blind copies.
+            For = _envelope.RecipientCount == 1 ? _envelope.FirstRecipient : default,
+            Date = _arrived,
+        });
+        return spool;
+    }
+
+    /// <summary>The message is here as a whole: durable, queued and only then to be acknowledged; or refused.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<MailResult> StoreAsync(SpoolTransaction spool, bool hasBareLineEnding, int receivedFields, EnvelopeFlags flags)
+    {
+        QueueId id = spool.Id;
+        if (hasBareLineEnding)
+        {
+            return new MailResult(ReceiveStatus.Complete, Replies.BareLineEnding554, id);
+        }
+
+        if (LoopCheck.Refusal(receivedFields) is { } loop)
+        {
+            return new MailResult(ReceiveStatus.Complete, loop, id);
+        }
+
+        _envelope.AddFlags(flags);
+        CommitResult commit = await spool.CommitAsync(_envelope.Build(), _arrived, client.EndPoint.Address).ConfigureAwait(false);
+        if (commit.Message is not { } message)
+        {
+            return new MailResult(ReceiveStatus.Complete, ReplyFor(commit.Failure), id);
+        }
+
+        Record(message);
+        services.Queue.Enqueue(message);
+        return new MailResult(ReceiveStatus.Complete, null, id);
+    }
+
+    /// <summary>RFC 3848 and RFC 6531 §4.3.</summary>
+    private static string ProtocolName(bool utf8, bool tls, bool login) => (utf8, tls, login) switch
+    {
+        (false, false, false) => "ESMTP",
+        (false, true, false) => "ESMTPS",
+        (false, false, true) => "ESMTPA",
+        (false, true, true) => "ESMTPSA",
+        (true, false, false) => "UTF8SMTP",
+        (true, true, false) => "UTF8SMTPS",
+        (true, false, true) => "UTF8SMTPA",
+        (true, true, true) => "UTF8SMTPSA",
+    };
 
     private void Record(SpooledMessage message)
     {

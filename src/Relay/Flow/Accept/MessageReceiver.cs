@@ -47,6 +47,7 @@ internal sealed class MessageReceiver(TimeProvider time, LimitOptions limits)
             ReadResult read = await input.ReadAsync().ConfigureAwait(false);
             if (read.IsCanceled && deadline.HasExpired)
             {
+                input.AdvanceTo(read.Buffer.Start);
                 return ReceiveStatus.TimedOut;
             }
 

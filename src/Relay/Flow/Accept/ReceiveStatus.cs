@@ -11,6 +11,9 @@ internal enum ReceiveStatus
     /// <summary>Far larger than allowed and still going on.</summary>
     Endless,
 
+    /// <summary>In very many very small chunks.</summary>
+    Crumbs,
+
     /// <summary>The client went before the end: nothing was received (RFC 5321 §4.1.1.4).</summary>
     Disconnected,
 

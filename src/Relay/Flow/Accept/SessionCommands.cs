@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
 using Relay.Telemetry;
@@ -14,7 +15,16 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     private Patience _patience = new(settings.Limits);
     private SessionState _state;
 
-    private Extensions Offered => settings.Offered(channel.IsTls);
+    /// <summary>The exchange that AUTH began. After <see cref="FollowUp.Credentials"/> it has what is to be verified.</summary>
+    public AuthExchange Auth { get; } = new();
+
+    /// <summary>After <see cref="FollowUp.Chunk"/>: what follows.</summary>
+    public Chunk Chunk { get; private set; }
+
+    /// <summary>After <see cref="FollowUp.Chunk"/>: null, or the reply that the chunk gets once it has been swallowed.</summary>
+    public Reply? ChunkRefusal { get; private set; }
+
+    private Extensions Offered => settings.Offered(channel.IsTls, client);
 
     /// <summary>The first reply, 220 or 554 (RFC 5321 §3.1).</summary>
     public void Greet()
@@ -26,10 +36,20 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     /// <summary>Runs one command line, given without its CRLF.</summary>
     public FollowUp Execute(ReadOnlySpan<byte> line)
     {
-        Reply? refusal = CommandParser.Parse(line, Offered, out Command command);
+        if (Auth.IsOpen)
+        {
+            return Continue(Auth.Respond(line));
+        }
+
+        Reply? malformed = CommandParser.Parse(line, Offered, out Command command);
+        Reply? untimely = SessionTable.Refusal(command.Verb, _state);
+        if (command.Verb == Verb.Bdat)
+        {
+            return Bdat(command, malformed, untimely);
+        }
+
         // A command that may not run now is told so, whatever its arguments look like.
-        refusal = SessionTable.Refusal(command.Verb, _state) ?? refusal;
-        if (refusal is not null)
+        if ((untimely ?? malformed) is { } refusal)
         {
             Refuse(refusal);
             if (command.Verb == Verb.Http)
@@ -53,8 +73,12 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
                 Rcpt(command);
                 break;
             case Verb.Data:
-                channel.Send(Replies.StartMail354);
-                return FollowUp.Message;
+                return Data();
+            case Verb.Auth:
+                return LogIn(command);
+            case Verb.XClient:
+                XClient(command);
+                break;
             case Verb.StartTls:
                 return StartTls();
             case Verb.Rset:
@@ -79,8 +103,24 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         return FollowUp.None;
     }
 
-    /// <summary>The line was longer than any may be.</summary>
-    public void RefuseLine() => Refuse(Replies.LineTooLong500);
+    /// <summary>The line that begins so was longer than it may be.</summary>
+    public void RefuseLine(in ReadOnlySequence<byte> line)
+    {
+        Span<byte> verb = stackalloc byte[4];
+        line.Slice(0, verb.Length).CopyTo(verb);
+        if (Auth.IsOpen)
+        {
+            Refuse(Auth.TooLong());
+        }
+        else if (Ascii.EqualsIgnoreCase(verb, "BDAT"u8))
+        {
+            Violate("a BDAT whose size can't be told", Replies.ChunkSyntax501);
+        }
+        else
+        {
+            Refuse(Replies.LineTooLong500);
+        }
+    }
 
     /// <summary>The client does what nobody does by mistake, or what leaves it open where its next command begins: a last reply, and the connection ends.</summary>
     public void Violate(string what, Reply? reply)
@@ -94,7 +134,41 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         channel.Close(ConnectionEnd.ProtocolViolation);
     }
 
-    /// <summary>DATA came to its end, one way or another.</summary>
+    /// <summary>The octets of a chunk were read, or what there was of them.</summary>
+    public void ChunkReceived(in MailResult result)
+    {
+        if (result.Status != ReceiveStatus.Complete || result.Refusal is not null || (ChunkRefusal is null && Chunk.IsLast))
+        {
+            Received(result);
+        }
+        else if (ChunkRefusal is { } refusal)
+        {
+            Refuse(refusal);
+        }
+        else
+        {
+            _state = SessionState.Chunks;
+            channel.Send(Replies.ChunkOk250);
+        }
+    }
+
+    /// <summary>The credentials are verified.</summary>
+    public void Verified(bool good)
+    {
+        if (good)
+        {
+            client.LogIn(Auth.User.Span);
+            channel.Send(Replies.Authenticated235);
+        }
+        else
+        {
+            Refuse(Replies.AuthFailed535);
+        }
+
+        Auth.Clear();
+    }
+
+    /// <summary>The message came to its end, one way or another.</summary>
     public void Received(in MailResult result)
     {
         _state = SessionState.Ready;
@@ -109,6 +183,9 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
                 break;
             case ReceiveStatus.Endless:
                 Violate("an endless message", Replies.EndlessMessage421);
+                break;
+            case ReceiveStatus.Crumbs:
+                Violate("a message in crumbs", Replies.TooSlow421);
                 break;
             default:
                 Answer(result);
@@ -130,9 +207,9 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         Reset();
         client.Introduce(command.Argument, extended: command.Verb == Verb.Ehlo);
         _state = SessionState.Ready;
-        if (client.IsExtended)
+        if (command.Verb == Verb.Ehlo)
         {
-            settings.EhloReply.Write(channel.Output, Offered);
+            settings.EhloReply.Write(channel.Output, Offered, services.Time.GetUtcNow());
         }
         else
         {
@@ -144,7 +221,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 
     private void Mail(in Command command)
     {
-        if (settings.Role == ListenerRole.Submission)
+        if (settings.Role == ListenerRole.Submission && client.Login is null)
         {
             // RFC 6409 §4.3: nothing without authentication; the password would have to come in TLS.
             Refuse(channel.IsTls ? Replies.AuthRequired530 : Replies.TlsRequired530);
@@ -178,6 +255,96 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         }
 
         Refuse(refusal);
+    }
+
+    private FollowUp Data()
+    {
+        if (mail.IsBinary)
+        {
+            Refuse(Replies.BinaryNeedsChunks503);
+            return FollowUp.None;
+        }
+
+        channel.Send(Replies.StartMail354);
+        return FollowUp.Message;
+    }
+
+    /// <summary>Whatever it is answered, the octets that follow are never taken for commands (CVE-2020-28019).</summary>
+    private FollowUp Bdat(in Command command, Reply? malformed, Reply? untimely)
+    {
+        if (malformed is not null)
+        {
+            Violate("a BDAT whose size can't be told", malformed);
+            return FollowUp.None;
+        }
+
+        Chunk = command.Chunk;
+        ChunkRefusal = untimely ?? (client.IsExtended ? null : Replies.ChunkNeedsEhlo503);
+        return FollowUp.Chunk;
+    }
+
+    private FollowUp LogIn(in Command command)
+    {
+        if ((Offered & Extensions.Auth) == 0)
+        {
+            // RFC 4954 §6: the mechanisms there are send the password itself.
+            Refuse(settings.Credentials is not null && !channel.IsTls ? Replies.AuthNeedsTls538 : Replies.CommandNotImplemented502);
+            return FollowUp.None;
+        }
+
+        if (client.Login is not null)
+        {
+            Refuse(Replies.AuthRepeated503);
+            return FollowUp.None;
+        }
+
+        return Continue(Auth.Begin(command));
+    }
+
+    private FollowUp Continue(Reply? reply)
+    {
+        if (reply is null)
+        {
+            return FollowUp.Credentials;
+        }
+
+        if (reply.IsRefusal)
+        {
+            Refuse(reply);
+        }
+        else
+        {
+            channel.Send(reply);
+        }
+
+        return FollowUp.None;
+    }
+
+    /// <summary>Postfix's XCLIENT: the session begins again, with the client for whom the proxy speaks.</summary>
+    private void XClient(in Command command)
+    {
+        if (!client.IsProxy)
+        {
+            Refuse(Replies.XClientRefused550);
+        }
+        else if (!XClientAttributes.TryParse(command.Argument, out XClientAttributes attributes))
+        {
+            Refuse(Replies.XClientSyntax501);
+        }
+        else
+        {
+            mail.Reset();
+            client.Become(attributes);
+            if (client.TryCount())
+            {
+                Greet();
+            }
+            else
+            {
+                channel.Send(Replies.TooManyConnections421);
+                channel.Close(ConnectionEnd.TooManyConnections);
+            }
+        }
     }
 
     private FollowUp StartTls()
@@ -231,7 +398,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     private void Idled()
     {
         _patience.Idled();
-        EndPatience();
+        EndPatience(Replies.NoMailInSight421);
     }
 
     private void Refuse(Reply reply)
@@ -242,14 +409,14 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             _patience.Refused();
         }
 
-        EndPatience();
+        EndPatience(Replies.TooManyErrors421);
     }
 
-    private void EndPatience()
+    private void EndPatience(Reply farewell)
     {
         if (_patience.IsOver)
         {
-            channel.Send(Replies.TooManyErrors421);
+            channel.Send(farewell);
             channel.Close(ConnectionEnd.TooManyErrors);
         }
     }

@@ -17,12 +17,13 @@ internal static class SessionTable
 
     private static Reply?[] Build()
     {
-        Reply blocked = Reply.Of(ReplyCode.BadSequence503, 5, 7, 1, "no mail is taken from you: QUIT");
+        Reply blocked = Replies.Blocked503;
         Reply hello = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "send EHLO or HELO first");
         Reply nested = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "a transaction is open: finish it, or RSET");
         Reply mail = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "send MAIL first");
         Reply nobody = Reply.Of(ReplyCode.TransactionFailed554, 5, 5, 1, "no valid recipients");
-        Reply chunked = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "the message has begun with BDAT: go on with BDAT, or RSET");
+        Reply chunked = Replies.ChunksOpen503;
+        Reply login = Replies.AuthInTransaction503;
         Reply unknown = Reply.Of(ReplyCode.SyntaxError500, 5, 5, 1, "command not recognized");
         Reply absent = Reply.Of(ReplyCode.CommandNotImplemented502, 5, 5, 1, "command not implemented");
         Reply http = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 7, 0, "this is a mail server");
@@ -40,9 +41,12 @@ internal static class SessionTable
         Row(Verb.Ehlo,      blocked, null,    null,    null,    null,       null);
         Row(Verb.Helo,      blocked, null,    null,    null,    null,       null);
         Row(Verb.StartTls,  blocked, hello,   null,    null,    null,       null);
+        Row(Verb.Auth,      blocked, hello,   null,    login,   login,      login);
+        Row(Verb.XClient,   blocked, null,    null,    nested,  nested,     chunked);
         Row(Verb.Mail,      blocked, hello,   null,    nested,  nested,     chunked);
         Row(Verb.Rcpt,      blocked, hello,   mail,    null,    null,       chunked);
         Row(Verb.Data,      blocked, hello,   mail,    nobody,  null,       chunked);
+        Row(Verb.Bdat,      blocked, hello,   mail,    nobody,  null,       null);
         Row(Verb.Rset,      blocked, null,    null,    null,    null,       null);
         Row(Verb.Noop,      blocked, null,    null,    null,    null,       null);
         Row(Verb.Vrfy,      blocked, null,    null,    null,    null,       null);

@@ -4,6 +4,7 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Relay.Concurrency;
+using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
 using Relay.Telemetry;
 
@@ -24,7 +25,6 @@ internal sealed class SmtpSession : IAsyncDisposable
     private readonly SessionCommands _commands;
     private readonly CommandLines _lines = new();
     private readonly CancellationTokenRegistration _stopping;
-    private IPAddress? _counted;
     private FollowUp _next;
     private volatile bool _stop;
 
@@ -34,7 +34,7 @@ internal sealed class SmtpSession : IAsyncDisposable
         _listener = listener;
         _settings = settings;
         _channel = new SmtpChannel(connection, services.Heartbeat);
-        _client = new SessionClient(peer, settings, services.Stopping);
+        _client = new SessionClient(peer, services, settings);
         _mail = new MailTransaction(_client, services, settings);
         _commands = new SessionCommands(_channel, _client, _mail, services, settings);
         _stopping = services.Stopping.UnsafeRegister(static s => ((SmtpSession)s!).OnStopping(), this);
@@ -46,7 +46,21 @@ internal sealed class SmtpSession : IAsyncDisposable
     /// <summary>Runs the session to its end. The transport's exceptions (reset, abort) pass through to the handler.</summary>
     public async Task<ConnectionEnd> RunAsync()
     {
-        if (!TryCount())
+        if (_listener.ProxyFrom.Covers(_client.EndPoint.Address))
+        {
+            if (await ProxyPreamble.ReadAsync(_channel).ConfigureAwait(false) is not { } proxy)
+            {
+                SessionLog.Violation(_services.Log, _client.EndPoint, "no PROXY header");
+                return ConnectionEnd.ProtocolViolation;
+            }
+
+            if (proxy.Source is { } source)
+            {
+                _client.Connect(source);
+            }
+        }
+
+        if (!_client.TryCount())
         {
             if (_listener.Tls != ListenerTls.Implicit)
             {
@@ -76,7 +90,7 @@ internal sealed class SmtpSession : IAsyncDisposable
             }
         }
 
-        if (_channel.End is not (ConnectionEnd.Quit or ConnectionEnd.ClientClosed or ConnectionEnd.WriteTimeout))
+        if (_channel.End is not (ConnectionEnd.Quit or ConnectionEnd.ClientClosed or ConnectionEnd.WriteTimeout or ConnectionEnd.TlsFailed))
         {
             await _channel.LingerAsync().ConfigureAwait(false);
         }
@@ -87,8 +101,9 @@ internal sealed class SmtpSession : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.DisposeAsync().ConfigureAwait(false);
-        Uncount();
+        _client.Dispose();
         _mail.Dispose();
+        _commands.Auth.Clear();
         await _channel.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -162,7 +177,7 @@ internal sealed class SmtpSession : IAsyncDisposable
         bool answered = false;
         while (_channel.IsOpen && _next == FollowUp.None && !_channel.MustFlush)
         {
-            switch (_lines.TryRead(ref buffer, out ReadOnlySpan<byte> line))
+            switch (_lines.TryRead(ref buffer, _commands.Auth.IsOpen, out ReadOnlySpan<byte> line))
             {
                 case LineStatus.NeedMoreData:
                     needMore = true;
@@ -173,7 +188,7 @@ internal sealed class SmtpSession : IAsyncDisposable
 
                     return answered;
                 case LineStatus.TooLong:
-                    _commands.RefuseLine();
+                    _commands.RefuseLine(buffer);
                     break;
                 case LineStatus.BareLineEnding:
                     _commands.Violate("a command line with a bare CR or LF", Replies.BareLineEnding521);
@@ -198,9 +213,23 @@ internal sealed class SmtpSession : IAsyncDisposable
                 await _channel.FlushAsync().ConfigureAwait(false);
                 if (_channel.IsOpen)
                 {
-                    _commands.Received(await _mail.ReceiveAsync(_channel.Input, _channel.Deadline, _channel.IsTls).ConfigureAwait(false));
+                    _commands.Received(await _mail.ReceiveAsync(_channel).ConfigureAwait(false));
                 }
 
+                break;
+            case FollowUp.Chunk:
+                if (!_channel.Input.HasBuffered())
+                {
+                    // The client may wait for the replies to MAIL and RCPT before it sends the octets.
+                    await _channel.FlushAsync().ConfigureAwait(false);
+                }
+
+                _commands.ChunkReceived(_commands.ChunkRefusal is null
+                    ? await _mail.ReceiveChunkAsync(_channel, _commands.Chunk).ConfigureAwait(false)
+                    : new MailResult(await _mail.SwallowAsync(_channel, _commands.Chunk).ConfigureAwait(false), null, default));
+                break;
+            case FollowUp.Credentials:
+                _commands.Verified(await _settings.Credentials!.VerifyAsync(_commands.Auth.User, _commands.Auth.Password, _services.Stopping).ConfigureAwait(false));
                 break;
             case FollowUp.Tls:
                 _channel.Send(Replies.TlsReady220);
@@ -229,29 +258,6 @@ internal sealed class SmtpSession : IAsyncDisposable
 
         SessionLog.TlsFailed(_services.Log, _client.EndPoint, LogText.Clean(failure));
         return false;
-    }
-
-    /// <summary>Whether the client's address may have one more connection; it counts from then on.</summary>
-    private bool TryCount()
-    {
-        Uncount();
-        IPAddress address = _client.EndPoint.Address;
-        if (!_services.Connections.TryEnter(address, _settings.Limits.ConnectionsPerAddress))
-        {
-            return false;
-        }
-
-        _counted = address;
-        return true;
-    }
-
-    private void Uncount()
-    {
-        if (_counted is { } address)
-        {
-            _counted = null;
-            _services.Connections.Leave(address);
-        }
     }
 
     private void OnStopping()

@@ -102,6 +102,18 @@ public class SmtpDialogueTests
             case "default errors":
                 relay.Options = relay.Options with { Limits = relay.Options.Limits with { Errors = new LimitOptions().Errors } };
                 break;
+            case "binarymime":
+                relay.Options = relay.Options with { Smtp = relay.Options.Smtp with { BinaryMime = true } };
+                break;
+            case "credentials":
+                relay.Options = relay.Options with { Credentials = new OneAccount() };
+                break;
+            case "proxy":
+                relay.Listener = relay.Listener with { ProxyFrom = [IPNetwork.Parse("198.51.100.0/24")] };
+                break;
+            case "xclient":
+                relay.Options = relay.Options with { Access = relay.Options.Access with { XClientFrom = [IPNetwork.Parse("198.51.100.0/24")] } };
+                break;
             case "submission":
                 relay.Listener = relay.Listener with { Role = ListenerRole.Submission };
                 break;

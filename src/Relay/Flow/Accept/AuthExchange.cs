@@ -1,0 +1,151 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
+using Relay.Protocol.Smtp;
+
+namespace Relay.Flow.Accept;
+
+/// <summary>
+/// The exchange that AUTH begins (RFC 4954 §4): PLAIN (RFC 4616) and LOGIN, from the first word to the credentials. While it <see cref="IsOpen"/> the client's lines are responses,
+/// not commands. Secrets lie in one rented buffer, which is overwritten when the exchange is over, however it ends. One session's.
+/// </summary>
+internal sealed class AuthExchange
+{
+    /// <summary>RFC 4954 §4: a response may be so long.</summary>
+    public const int MaximumResponse = 12288;
+
+    private const int Room = MaximumResponse / 4 * 3;
+
+    private byte[]? _secrets;
+    private Step _step;
+    private int _userStart;
+    private int _userLength;
+    private int _passwordStart;
+    private int _passwordLength;
+
+    private enum Step : byte
+    {
+        Closed,
+        Plain,
+        User,
+        Password,
+        Complete,
+    }
+
+    /// <summary>The next line is a response.</summary>
+    public bool IsOpen => _step is Step.Plain or Step.User or Step.Password;
+
+    /// <summary>Once complete: the name that logs in.</summary>
+    public ReadOnlyMemory<byte> User => _secrets.AsMemory(_userStart, _userLength);
+
+    public ReadOnlyMemory<byte> Password => _secrets.AsMemory(_passwordStart, _passwordLength);
+
+    /// <summary>AUTH with its mechanism, and a first response when the client sent one along. Null: the credentials are complete. Otherwise the reply: 334 asks for the next response, any other one ends it.</summary>
+    public Reply? Begin(in Command command)
+    {
+        if (Ascii.EqualsIgnoreCase(command.Mechanism, "PLAIN"u8))
+        {
+            _step = Step.Plain;
+        }
+        else if (Ascii.EqualsIgnoreCase(command.Mechanism, "LOGIN"u8))
+        {
+            _step = Step.User;
+        }
+        else
+        {
+            return Replies.AuthMechanismUnknown504;
+        }
+
+        _secrets = ArrayPool<byte>.Shared.Rent(2 * Room);
+        if (!command.HasInitialResponse)
+        {
+            return _step == Step.Plain ? Replies.EmptyChallenge334 : Replies.LoginUser334;
+        }
+
+        return Take(command.InitialResponse);
+    }
+
+    /// <summary>A response. The answers are those of <see cref="Begin"/>.</summary>
+    public Reply? Respond(ReadOnlySpan<byte> line)
+    {
+        if (line.SequenceEqual("*"u8))
+        {
+            return Fail(Replies.AuthCancelled501);
+        }
+
+        return line.Length > MaximumResponse ? TooLong() : Take(line);
+    }
+
+    /// <summary>A response came that doesn't fit any line.</summary>
+    public Reply TooLong() => Fail(Replies.AuthLineTooLong500);
+
+    /// <summary>Ends the exchange and overwrites the secrets.</summary>
+    public void Clear()
+    {
+        _step = Step.Closed;
+        if (_secrets is { } secrets)
+        {
+            _secrets = null;
+            CryptographicOperations.ZeroMemory(secrets);
+            ArrayPool<byte>.Shared.Return(secrets);
+        }
+    }
+
+    private Reply? Take(ReadOnlySpan<byte> response)
+    {
+        // The name of LOGIN stays in the first half while the password goes to the second.
+        int start = _step == Step.Password ? Room : 0;
+        if (!Base64Response.TryDecode(response, _secrets.AsSpan(start, Room), out int length))
+        {
+            return Fail(Replies.AuthEncoding501);
+        }
+
+        switch (_step)
+        {
+            case Step.User:
+                (_userStart, _userLength) = (0, length);
+                _step = Step.Password;
+                return Replies.LoginPassword334;
+            case Step.Password:
+                (_passwordStart, _passwordLength) = (Room, length);
+                break;
+            default:
+                if (!TrySplit(_secrets.AsSpan(0, length)))
+                {
+                    return Fail(Replies.AuthEncoding501);
+                }
+
+                break;
+        }
+
+        _step = Step.Complete;
+        return null;
+    }
+
+    /// <summary>RFC 4616 §2: <c>[authzid] NUL authcid NUL passwd</c>. To act as somebody else is nobody's right here: then there is no such user.</summary>
+    private bool TrySplit(ReadOnlySpan<byte> message)
+    {
+        if (message.Count((byte)0) != 2)
+        {
+            return false;
+        }
+
+        int first = message.IndexOf((byte)0);
+        int second = message.LastIndexOf((byte)0);
+        ReadOnlySpan<byte> actsAs = message[..first];
+        (_userStart, _userLength) = (first + 1, second - first - 1);
+        (_passwordStart, _passwordLength) = (second + 1, message.Length - second - 1);
+        if (!actsAs.IsEmpty && !actsAs.SequenceEqual(message.Slice(_userStart, _userLength)))
+        {
+            _userLength = 0;
+        }
+
+        return true;
+    }
+
+    private Reply Fail(Reply reply)
+    {
+        Clear();
+        return reply;
+    }
+}
