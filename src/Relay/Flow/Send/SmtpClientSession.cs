@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
+using System.Text;
 using Relay.Protocol.Smtp;
 using Relay.Spool;
 
@@ -28,7 +29,14 @@ internal sealed class SmtpClientSession(DeliveryTimeouts timeouts)
             return null;
         }
 
-        WriteMail(connection, message, body.Length, server);
+        bool needsUtf8 = NeedsUtf8(message);
+        if (CannotTake(message, needsUtf8, server) is { } reason)
+        {
+            result.SetRest(new RecipientOutcome(OutcomeKind.Failed, reason));
+            return null;
+        }
+
+        WriteMail(connection, message, body.Length, needsUtf8, server);
         if (server.Pipelining)
         {
             foreach (ushort recipient in message.Recipients)
@@ -144,11 +152,46 @@ internal sealed class SmtpClientSession(DeliveryTimeouts timeouts)
         return null;
     }
 
-    private static void WriteMail(OutboundConnection connection, QueuedMessage message, long size, in ServerExtensions server)
+    /// <summary>What this server can't be given and nobody may turn into something else on the way: null when there is nothing of it.</summary>
+    private static PeerReply? CannotTake(QueuedMessage message, bool needsUtf8, in ServerExtensions server)
+    {
+        if (message.Message.Envelope.Flags.HasFlag(EnvelopeFlags.Binary))
+        {
+            // RFC 3030 §3: by BDAT alone, which we don't send.
+            return AttemptFailure.LocalReply(5, 6, 3, "the message is binary and can't be sent as lines of text");
+        }
+
+        // RFC 6531 §3.2: an address that isn't ASCII has no other form.
+        return needsUtf8 && !server.SmtpUtf8 ? AttemptFailure.LocalReply(5, 6, 7, "an address is not ASCII, and the server does not offer SMTPUTF8") : null;
+    }
+
+    private static bool NeedsUtf8(QueuedMessage message)
+    {
+        Envelope envelope = message.Message.Envelope;
+        if (!Ascii.IsValid(envelope.ReversePath))
+        {
+            return true;
+        }
+
+        if (envelope.Flags.HasFlag(EnvelopeFlags.SmtpUtf8))
+        {
+            foreach (ushort recipient in message.Recipients)
+            {
+                if (!Ascii.IsValid(envelope.Recipient(recipient)))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private static void WriteMail(OutboundConnection connection, QueuedMessage message, long size, bool needsUtf8, in ServerExtensions server)
     {
         Envelope envelope = message.Message.Envelope;
         bool eightBit = server.EightBitMime && (envelope.Body == BodyType.EightBitMime || envelope.Flags.HasFlag(EnvelopeFlags.EightBit));
-        bool utf8 = server.SmtpUtf8 && envelope.Flags.HasFlag(EnvelopeFlags.SmtpUtf8);
+        bool utf8 = needsUtf8 || (server.SmtpUtf8 && envelope.Flags.HasFlag(EnvelopeFlags.SmtpUtf8));
         CommandWriter.Mail(connection.Output, envelope.ReversePath, server.SizeLimit is null ? -1 : size, eightBit ? BodyType.EightBitMime : BodyType.Unspecified, utf8);
     }
 

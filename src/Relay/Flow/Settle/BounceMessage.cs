@@ -24,7 +24,8 @@ internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, stri
         Write(report, original, failures, retryUntil, remoteHost, now);
         await report.FlushAsync().ConfigureAwait(false);
         var envelope = new EnvelopeBuilder();
-        envelope.Begin([], BodyType.Unspecified, EnvelopeFlags.None);
+        // The sender's own address may need it.
+        envelope.Begin([], BodyType.Unspecified, original.Envelope.Flags & EnvelopeFlags.SmtpUtf8);
         envelope.TryAdd(original.Envelope.ReversePath);
         // A header field of the original may begin with a dot: whether the report's lines do is not worth a pass, stuffing is always right.
         envelope.AddFlags(EnvelopeFlags.HasLeadingDot);
