@@ -43,6 +43,8 @@ public sealed class RelayEngine : IAsyncDisposable
     private BounceMessage? _bounces;
     private DeliveryLoop? _delivery;
     private Task _scheduler = Task.CompletedTask;
+    private Task _recovery = Task.CompletedTask;
+    private volatile bool _recoveryFailed;
 
     public RelayEngine(EngineOptions options, TimeProvider time, ILoggerFactory logs)
         : this(options, time, logs, new DiskStorage(), new SocketDialer(), null)
@@ -69,7 +71,9 @@ public sealed class RelayEngine : IAsyncDisposable
         : null;
 
     /// <summary>What is wrong although mail is accepted, in one line; null when nothing is.</summary>
-    public string? Degraded => _spool?.Health is { Status: SpoolStatus.Healthy, Reason.Length: > 0 } health ? health.Reason : null;
+    public string? Degraded => _recoveryFailed ? "not all undelivered mail was found in the spool"
+        : _spool?.Health is { Status: SpoolStatus.Healthy, Reason.Length: > 0 } health ? health.Reason
+        : null;
 
     /// <summary>Whether mail is accepted now; for /readyz.</summary>
     public bool IsReady => Unhealthy is null && !_stopping.IsCancellationRequested;
@@ -132,6 +136,7 @@ public sealed class RelayEngine : IAsyncDisposable
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _scheduler.ConfigureAwait(false);
+        await _recovery.ConfigureAwait(false);
         if (_delivery is { } delivery)
         {
             await delivery.StopAsync(grace).ConfigureAwait(false);
@@ -179,14 +184,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _metrics.ObserveQueue(() => queue.Depth);
         _metrics.ObserveSpool(
             () => (spool.Count(SpoolStatus.Healthy), spool.Count(SpoolStatus.Full), spool.Count(SpoolStatus.Failed)), options.Spool.Durability == Durability.Sync ? "sync" : "os");
-        int recovered = 0;
-        foreach (RecoveredMessage message in spool.Scan())
-        {
-            queue.Recover(message);
-            recovered++;
-        }
-
-        SettleLog.Recovered(_log, recovered);
+        _metrics.ObserveRecovery(() => !_recovery.IsCompleted);
         _scheduler = queue.RunAsync(_stopping.Token);
         var services = new SessionServices
         {
@@ -204,6 +202,31 @@ public sealed class RelayEngine : IAsyncDisposable
         foreach (ListenerOptions listener in options.Listeners)
         {
             _handlers[listener] = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, reverse));
+        }
+
+        _recovery = RecoverAsync(spool, queue);
+    }
+
+    /// <summary>The mail of before is found while new mail comes in already.</summary>
+    private async Task RecoverAsync(MessageSpool spool, MessageQueue queue)
+    {
+        long started = _time.GetTimestamp();
+        int found = 0;
+        try
+        {
+            await spool.RecoverAsync(
+                message =>
+                {
+                    queue.Recover(message);
+                    Interlocked.Increment(ref found);
+                }, _stopping.Token).ConfigureAwait(false);
+            SettleLog.Recovered(_log, found, _time.GetElapsedTime(started).TotalSeconds);
+        }
+        catch (Exception e)
+        {
+            // A bug: what wasn't found stays in the spool, and a restart looks again.
+            EngineLog.NotRecovered(_log, found, e);
+            _recoveryFailed = true;
         }
     }
 

@@ -47,16 +47,14 @@ internal sealed class CommitQueue(SpoolCondition condition)
 
             foreach (RecipientUpdate update in updates)
             {
-                if (update.State != RecipientState.Pending)
-                {
-                    message.Settle(update.Recipient);
-                }
+                ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)update.Recipient, (uint)message.Envelope.RecipientCount, nameof(updates));
             }
 
+            message.Apply(updates);
             bool gone = message.Unsettled == 0;
             if (BeginSettlement())
             {
-                _settlements.AddUpdate(message, updates, gone);
+                _settlements.Add(message, message.Segment!.Number, gone ? [] : updates);
             }
 
             return gone;
@@ -73,13 +71,54 @@ internal sealed class CommitQueue(SpoolCondition condition)
                 return false;
             }
 
-            message.Unsettled = 0;
+            message.End();
             if (BeginSettlement())
             {
-                _settlements.AddRemove(message);
+                _settlements.Add(message, message.Segment!.Number, []);
             }
 
             return true;
+        }
+    }
+
+    /// <summary>What a copy of the message has to say of its recipients. False when the message is gone.</summary>
+    internal bool TryCopy(SpooledMessage message, out RecipientUpdate[] states, out ushort changes)
+    {
+        lock (_gate)
+        {
+            states = message.Unsettled == 0 ? [] : message.States();
+            changes = message.Changes;
+            return message.Unsettled > 0;
+        }
+    }
+
+    /// <summary>From now on the copy is the message. What has changed since it was made (see <see cref="TryCopy"/>) is recorded of the copy as well.</summary>
+    internal void Move(SpooledMessage message, Segment from, Segment to, long offset, RecordHeader record, ushort changes)
+    {
+        lock (_gate)
+        {
+            bool gone = message.Unsettled == 0;
+            if (!gone)
+            {
+                from.Remove(message);
+                message.LieIn(to, offset, record);
+                to.Add(message);
+            }
+
+            if (message.Changes != changes && BeginSettlement())
+            {
+                _settlements.Add(message, to.Number, gone ? [] : message.States());
+            }
+        }
+    }
+
+    /// <summary>Holds the segment of a message, so that its body can be read there; the caller releases it. Null when both are gone.</summary>
+    internal Segment? Hold(SpooledMessage message, out long bodyOffset)
+    {
+        lock (_gate)
+        {
+            bodyOffset = message.BodyOffset;
+            return message.Segment!.TryHold() ? message.Segment : null;
         }
     }
 

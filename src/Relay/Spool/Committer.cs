@@ -78,6 +78,7 @@ internal sealed class Committer(
             // Finding room may have ended a batch and dropped what was in it.
             _owed.TryRead(_owedInBatch, out type, out fields, out int next);
             writer.Add(type, fields, [], []);
+            writer.Segment!.Speaks(RecordFields.ReadSubjectSegment(fields), RecordHeader.PaddedLength(fields.Length, 0));
             _owedInBatch = next;
         }
     }
@@ -96,7 +97,6 @@ internal sealed class Committer(
             return;
         }
 
-        Interlocked.Increment(ref writer.Segment!.Live);
         transaction.WriteTo(writer);
         _open.Add(transaction);
         if (writer.Length >= LongestBatch)
@@ -165,7 +165,7 @@ internal sealed class Committer(
 
             foreach (SpoolTransaction transaction in _open)
             {
-                Interlocked.Decrement(ref segment.Live);
+                transaction.Withdraw();
                 transaction.Finish(_passFailure);
             }
 

@@ -4,7 +4,7 @@ namespace Relay.Spool;
 
 /// <summary>
 /// The crash-proof store of accepted mail, in one folder or in several (one for each disk), every one an append-only log with group commit; README.md beside this
-/// file has the states and what a crash leaves. Open it, take what <see cref="Scan"/> finds, then begin transactions. All members are for any thread; one message
+/// file has the states and what a crash leaves. Open it, begin transactions, and take what <see cref="RecoverAsync"/> finds. All members are for any thread; one message
 /// is settled by callers that may run at once. What the disk does is a value (<see cref="CommitResult"/>, <see cref="Health"/>); exceptions are for opening a
 /// spool that can't be used, and for reading a body that is damaged.
 /// </summary>
@@ -49,7 +49,7 @@ internal sealed class MessageSpool : IAsyncDisposable
     public long CachedOctets => _memory.Cache.Taken;
 
     /// <summary>
-    /// Opens the folders, making those that aren't there, and recovers what is in them. Throws IOException with one line that says why not: in use by another
+    /// Opens the folders, making those that aren't there, and finds where their logs end. Throws IOException with one line that says why not: in use by another
     /// instance, not a folder, not writable, no space for a first segment, or one missing of those that belong together. The observer is called once a batch, on a
     /// committer's thread: it must be quick and not throw.
     /// </summary>
@@ -114,8 +114,11 @@ internal sealed class MessageSpool : IAsyncDisposable
         return best;
     }
 
-    /// <summary>Every accepted message that has recipients to deliver to, by id in each folder. Once; the spool forgets the list.</summary>
-    public IEnumerable<RecoveredMessage> Scan() => _directories.SelectMany(static d => d.Scan());
+    /// <summary>
+    /// Reads the mail that was there at start, while new mail is accepted already, and gives every message with recipients to deliver to to <paramref name="found"/>: on a thread for each folder,
+    /// the oldest first in each. A message may be settled as soon as it was given. Once; completes when all was found, or early when it is stopped.
+    /// </summary>
+    public Task RecoverAsync(Action<RecoveredMessage> found, CancellationToken stop) => Task.WhenAll(_directories.Select(d => d.RecoverAsync(found, stop)));
 
     /// <summary>A reader of the body, the caller's to dispose. Opens no file yet.</summary>
     public SpoolBody OpenBody(SpooledMessage message) => new(message.Directory!, message);

@@ -6,19 +6,20 @@ using Relay.Protocol.Smtp;
 namespace Relay.Spool;
 
 /// <summary>
-/// The fields of each record type, little endian. Message and LargeMessage: id (8 bytes), arrival in ticks UTC (8), octets of the body (8), CRC32C of the body
-/// (4), length of the client's
-/// address (1), zero (3), the address (16), the envelope. Update: id (8), then for each recipient its index (4), state (1), zero (3), attempts (4), zero (4),
-/// next attempt in ticks UTC (8).
-/// Remove: id (8). Marker: segment (8) and offset (8) up to which the log was durable before the batch, highest id given out (8).
+/// The fields of each record type, little endian. Message and LargeMessage: id (8 bytes), arrival in ticks UTC (8), octets of the body (8), CRC32C of the body (4), length of the client's
+/// address (1), zero (3), the address (16), the envelope. Moved and MovedLarge: the same up to the address, then the segment it was copied from (8), how many recipients' states follow (4),
+/// zero (4), the states, the envelope. Update: id (8), the segment of the message (8), then the states. Remove: id (8), the segment of the message (8). A state: the recipient's index (4), state
+/// (1), zero (3), attempts (4), zero (4), next attempt in ticks UTC (8). Marker: segment (8) and offset (8) up to which the log was durable before the batch, highest id given out (8).
 /// What was written whole is read back whole: a reader here meets only bytes whose CRC was right.
 /// </summary>
 internal static class RecordFields
 {
     internal const int MessageLength = 48;
-    internal const int UpdateLength = 8;
-    internal const int RecipientLength = 24;
-    internal const int RemoveLength = 8;
+    internal const int MovedLength = MessageLength + 16;
+    internal const int UpdateLength = 16;
+    internal const int StateLength = 24;
+    internal const int RemoveLength = 16;
+    internal const int EarlierLength = 8;
     internal const int MarkerLength = 24;
 
     internal static void WriteMessage(Span<byte> into, SpooledMessage message)
@@ -34,9 +35,22 @@ internal static class RecordFields
         }
     }
 
-    internal static SpooledMessage? ReadMessage(ReadOnlySpan<byte> fields, bool ownFile)
+    /// <summary>The fields of a copy but for the envelope, which follows them.</summary>
+    internal static void WriteMoved(Span<byte> into, SpooledMessage message, long from, ReadOnlySpan<RecipientUpdate> states)
     {
-        if (fields.Length < MessageLength || !Envelope.TryParse(fields[MessageLength..], out Envelope? envelope))
+        WriteMessage(into, message);
+        BinaryPrimitives.WriteInt64LittleEndian(into[MessageLength..], from);
+        BinaryPrimitives.WriteInt64LittleEndian(into[(MessageLength + 8)..], states.Length);
+        WriteStates(into[MovedLength..], states);
+    }
+
+    /// <summary>Null when the envelope is of a version that isn't known.</summary>
+    internal static SpooledMessage? ReadMessage(RecordType type, ReadOnlySpan<byte> fields)
+    {
+        bool moved = type is RecordType.Moved or RecordType.MovedLarge;
+        long states = moved && fields.Length >= MovedLength ? BinaryPrimitives.ReadInt32LittleEndian(fields[(MessageLength + 8)..]) : 0;
+        long envelopeAt = moved ? MovedLength + (states * StateLength) : MessageLength;
+        if (states < 0 || fields.Length < envelopeAt || !Envelope.TryParse(fields[(int)envelopeAt..], out Envelope? envelope))
         {
             return null;
         }
@@ -48,46 +62,69 @@ internal static class RecordFields
             return null;
         }
 
-        return new SpooledMessage(
-            new QueueId(BinaryPrimitives.ReadUInt64LittleEndian(fields)),
+        var message = new SpooledMessage(
+            ReadId(fields),
             envelope!,
-            BinaryPrimitives.ReadInt64LittleEndian(fields[16..]),
+            ReadSize(fields),
             new DateTimeOffset(ticks, TimeSpan.Zero),
             address == 0 ? null : new IPAddress(fields.Slice(32, address)),
-            ownFile)
+            type is RecordType.LargeMessage or RecordType.MovedLarge)
         {
-            BodyCrc = BinaryPrimitives.ReadUInt32LittleEndian(fields[24..]),
+            BodyCrc = ReadBodyCrc(fields),
         };
+        if (moved)
+        {
+            message.Apply(ReadStates(fields[MovedLength..(int)envelopeAt]));
+        }
+
+        return message;
     }
 
     internal static QueueId ReadId(ReadOnlySpan<byte> fields) => new(BinaryPrimitives.ReadUInt64LittleEndian(fields));
 
-    internal static void WriteId(Span<byte> into, QueueId id) => BinaryPrimitives.WriteUInt64LittleEndian(into, id.Value);
+    internal static long ReadSize(ReadOnlySpan<byte> messageFields) => BinaryPrimitives.ReadInt64LittleEndian(messageFields[16..]);
 
-    internal static void WriteRecipient(Span<byte> into, RecipientUpdate update)
+    internal static uint ReadBodyCrc(ReadOnlySpan<byte> messageFields) => BinaryPrimitives.ReadUInt32LittleEndian(messageFields[24..]);
+
+    internal static long ReadMovedFrom(ReadOnlySpan<byte> movedFields) => BinaryPrimitives.ReadInt64LittleEndian(movedFields[MessageLength..]);
+
+    /// <summary>The start of an Update, and all of a Remove: which message they speak about, and where its record is.</summary>
+    internal static void WriteSubject(Span<byte> into, QueueId id, long segment)
     {
-        into[..RecipientLength].Clear();
-        BinaryPrimitives.WriteInt32LittleEndian(into, update.Recipient);
-        into[4] = (byte)update.State;
-        BinaryPrimitives.WriteInt32LittleEndian(into[8..], update.Attempts);
-        BinaryPrimitives.WriteInt64LittleEndian(into[16..], update.NextAttempt.UtcTicks);
+        BinaryPrimitives.WriteUInt64LittleEndian(into, id.Value);
+        BinaryPrimitives.WriteInt64LittleEndian(into[8..], segment);
     }
 
-    internal static RecipientUpdate[] ReadRecipients(ReadOnlySpan<byte> fields)
+    internal static long ReadSubjectSegment(ReadOnlySpan<byte> fields) => BinaryPrimitives.ReadInt64LittleEndian(fields[8..]);
+
+    internal static void WriteStates(Span<byte> into, ReadOnlySpan<RecipientUpdate> states)
     {
-        var updates = new RecipientUpdate[(fields.Length - UpdateLength) / RecipientLength];
-        for (int i = 0; i < updates.Length; i++)
+        foreach (RecipientUpdate state in states)
         {
-            ReadOnlySpan<byte> at = fields[(UpdateLength + (i * RecipientLength))..];
-            long ticks = Math.Clamp(BinaryPrimitives.ReadInt64LittleEndian(at[16..]), 0, DateTime.MaxValue.Ticks);
-            updates[i] = new RecipientUpdate(
-                BinaryPrimitives.ReadInt32LittleEndian(at),
-                (RecipientState)at[4],
-                BinaryPrimitives.ReadInt32LittleEndian(at[8..]),
+            into[..StateLength].Clear();
+            BinaryPrimitives.WriteInt32LittleEndian(into, state.Recipient);
+            into[4] = (byte)state.State;
+            BinaryPrimitives.WriteInt32LittleEndian(into[8..], state.Attempts);
+            BinaryPrimitives.WriteInt64LittleEndian(into[16..], state.NextAttempt.UtcTicks);
+            into = into[StateLength..];
+        }
+    }
+
+    internal static RecipientUpdate[] ReadStates(ReadOnlySpan<byte> bytes)
+    {
+        var states = new RecipientUpdate[bytes.Length / StateLength];
+        foreach (ref RecipientUpdate state in states.AsSpan())
+        {
+            long ticks = Math.Clamp(BinaryPrimitives.ReadInt64LittleEndian(bytes[16..]), 0, DateTime.MaxValue.Ticks);
+            state = new RecipientUpdate(
+                BinaryPrimitives.ReadInt32LittleEndian(bytes),
+                (RecipientState)bytes[4],
+                BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]),
                 new DateTimeOffset(ticks, TimeSpan.Zero));
+            bytes = bytes[StateLength..];
         }
 
-        return updates;
+        return states;
     }
 
     internal static void WriteMarker(Span<byte> into, LogPosition durable, ulong lastId)

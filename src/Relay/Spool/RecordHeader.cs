@@ -13,6 +13,9 @@ internal readonly record struct RecordHeader(RecordType Type, int FieldLength, i
     internal const int GenerationOffset = 16;
     internal const byte Version = 1;
 
+    /// <summary>As read: CRC32C of the rest of the header and the fields.</summary>
+    internal uint Crc { get; private init; }
+
     /// <summary>Length of the whole record, padded.</summary>
     internal long RecordLength => PaddedLength(FieldLength, BodyLength);
 
@@ -31,7 +34,7 @@ internal readonly record struct RecordHeader(RecordType Type, int FieldLength, i
         BinaryPrimitives.WriteUInt64LittleEndian(into[24..], Sequence);
     }
 
-    /// <summary>Reads the record that starts the span. False unless it is whole (but for its body, which is checked where its CRC is known).</summary>
+    /// <summary>Reads the header that starts the span. False when it isn't one; whether header and fields are whole is told by <see cref="Crc"/>, and the body by its own CRC.</summary>
     internal static bool TryRead(ReadOnlySpan<byte> bytes, ulong generation, out RecordHeader header)
     {
         header = default;
@@ -42,15 +45,14 @@ internal readonly record struct RecordHeader(RecordType Type, int FieldLength, i
 
         int fields = BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]);
         int body = BinaryPrimitives.ReadInt32LittleEndian(bytes[12..]);
-        if (fields < 0 || body < 0 || Length + (long)fields + body > bytes.Length
-            || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Crc32C.Append(0, bytes[4..(Length + fields)]))
+        if (fields < 0 || body < 0)
         {
             return false;
         }
 
         // A version we don't know is kept as a type we don't know: it can be stepped over, not understood.
         RecordType type = bytes[5] == Version ? (RecordType)bytes[4] : RecordType.None;
-        header = new RecordHeader(type, fields, body, generation, BinaryPrimitives.ReadUInt64LittleEndian(bytes[24..]));
+        header = new RecordHeader(type, fields, body, generation, BinaryPrimitives.ReadUInt64LittleEndian(bytes[24..])) { Crc = BinaryPrimitives.ReadUInt32LittleEndian(bytes) };
         return true;
     }
 }

@@ -1,12 +1,17 @@
 namespace Relay.Spool;
 
 /// <summary>
-/// One use of a segment file: recycled, the file goes on as another Segment. <see cref="Live"/> counts the messages in it that are not gone; it is changed with
-/// Interlocked and only falls once the committer has moved on.
+/// One use of a segment file: recycled, the file goes on as another Segment. Knows the messages in it that are not gone, who else holds it (a reader, whoever writes or recovers it), and which
+/// older segments its records speak about. Any thread, but for what <see cref="Speaks"/> says.
 /// </summary>
 internal sealed class Segment(int file, string path, long number, ulong generation, long size)
 {
-    internal int Live;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<long, long> _speaksOf = [];
+    private SpooledMessage? _first;
+    private int _holds;
+    private bool _retired;
+    private long _liveLength;
 
     internal int File => file;
 
@@ -17,4 +22,115 @@ internal sealed class Segment(int file, string path, long number, ulong generati
     internal ulong Generation => generation;
 
     internal long Size => size;
+
+    /// <summary>Its content is damaged or can't be read: nothing is moved out of it, what lies in it stays until the last message is gone.</summary>
+    internal bool IsStuck { get; set; }
+
+    /// <summary>Up to where a younger segment's marker said at start that this one was durable; 0 when none did.</summary>
+    internal long DurableEnd { get; set; }
+
+    /// <summary>Octets of the records of messages that are not gone.</summary>
+    internal long LiveLength => Interlocked.Read(ref _liveLength);
+
+    /// <summary>Older segments that records in this one speak about, with the octets of these records. To be read once nobody writes the segment any more.</summary>
+    internal IReadOnlyDictionary<long, long> SpeaksOf => _speaksOf;
+
+    internal void Add(SpooledMessage message)
+    {
+        lock (_gate)
+        {
+            message.NextInSegment = _first;
+            _first?.PreviousInSegment = message;
+            _first = message;
+            _liveLength += message.RecordLength;
+        }
+    }
+
+    internal void Remove(SpooledMessage message)
+    {
+        lock (_gate)
+        {
+            if (message.PreviousInSegment is { } previous)
+            {
+                previous.NextInSegment = message.NextInSegment;
+            }
+            else
+            {
+                _first = message.NextInSegment;
+            }
+
+            message.NextInSegment?.PreviousInSegment = message.PreviousInSegment;
+            message.PreviousInSegment = message.NextInSegment = null;
+            _liveLength -= message.RecordLength;
+        }
+    }
+
+    /// <summary>The messages in it that are not gone.</summary>
+    internal List<SpooledMessage> Messages()
+    {
+        var messages = new List<SpooledMessage>();
+        lock (_gate)
+        {
+            for (SpooledMessage? message = _first; message is not null; message = message.NextInSegment)
+            {
+                messages.Add(message);
+            }
+        }
+
+        return messages;
+    }
+
+    /// <summary>Keeps the file as it is until <see cref="Release"/>. False when it has been given up.</summary>
+    internal bool TryHold()
+    {
+        lock (_gate)
+        {
+            _holds += _retired ? 0 : 1;
+            return !_retired;
+        }
+    }
+
+    internal void Release()
+    {
+        lock (_gate)
+        {
+            _holds--;
+        }
+    }
+
+    /// <summary>Nothing in it is live and nobody holds it.</summary>
+    internal bool IsIdle
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _first is null && _holds == 0;
+            }
+        }
+    }
+
+    /// <summary>Gives it up for good when it is idle: from now on nobody can hold it.</summary>
+    internal bool TryRetire()
+    {
+        lock (_gate)
+        {
+            _retired |= _first is null && _holds == 0;
+            return _retired;
+        }
+    }
+
+    /// <summary>A record about a message in another segment was written here. By the one thread that writes or recovers the segment.</summary>
+    internal void Speaks(long of, long length)
+    {
+        if (of == number)
+        {
+            return;
+        }
+
+        System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_speaksOf, of, out _) += length;
+    }
+
+    /// <summary>All that its records say of others was said again elsewhere, or those others are gone.</summary>
+    internal void SaidElsewhere() => _speaksOf.Clear();
 }

@@ -10,7 +10,10 @@ internal readonly record struct SegmentHeader(ulong Generation, long Number, ulo
 {
     internal const int Length = 64;
     internal const int DataStart = 4096;
-    internal const uint CurrentVersion = 1;
+    internal const uint CurrentVersion = 2;
+
+    /// <summary>Its records don't say which segment they speak about; otherwise as the current one, and read.</summary>
+    internal const uint EarlierVersion = 1;
 
     private static ReadOnlySpan<byte> Magic => "RelaySeg"u8;
 

@@ -17,6 +17,8 @@ internal sealed class SegmentMaker(SpoolFiles files, int segmentSize, long lastN
     private readonly IStorage _storage = files.Storage;
     private long _lastNumber = lastNumber;
 
+    internal int SegmentSize => segmentSize;
+
     internal bool CanRecycle(Segment segment) => segment.Size == segmentSize;
 
     /// <summary>A new file. What is there when it fails for want of space is removed again.</summary>
@@ -85,25 +87,35 @@ internal sealed class SegmentMaker(SpoolFiles files, int segmentSize, long lastN
         if (error == 0)
         {
             made = new Segment(old.File, path, number, generation, segmentSize);
+            RemoveIndex(old);
         }
 
         return error;
     }
 
-    /// <summary>Durably, before the next one goes: its messages' settlements lie in younger segments.</summary>
+    /// <summary>Durably, before another one goes: its messages' settlements may lie there.</summary>
     internal int Remove(Segment old, out string step)
     {
         step = $"removing {old.Path}";
-        _storage.Close(old.File);
         int error = _storage.Unlink(old.Path);
         if (error is not (0 or Errno.NotFound))
         {
             return error;
         }
 
+        RemoveIndex(old);
         step = $"syncing {files.Folder}";
-        return Final(files.SyncFolder());
+        error = Final(files.SyncFolder());
+        if (error == 0)
+        {
+            _storage.Close(old.File);
+        }
+
+        return error;
     }
+
+    /// <summary>One that stays behind belongs to no generation there is, and goes at the next start.</summary>
+    private void RemoveIndex(Segment old) => _storage.Unlink(files.IndexPath(old.Number));
 
     private int Fill(int file, ref string step)
     {

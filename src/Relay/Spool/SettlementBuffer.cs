@@ -18,17 +18,15 @@ internal sealed class SettlementBuffer
 
     internal bool IsEmpty => Length == 0;
 
-    internal void AddUpdate(SpooledMessage message, ReadOnlySpan<RecipientUpdate> updates, bool gone)
+    /// <summary>New states of some recipients, or (none) that the message is gone. The segment is that of the message's record.</summary>
+    internal void Add(SpooledMessage message, long segment, ReadOnlySpan<RecipientUpdate> states)
     {
-        Span<byte> fields = Entry(RecordType.Update, gone && message.OwnFile, RecordFields.UpdateLength + (updates.Length * RecordFields.RecipientLength));
-        RecordFields.WriteId(fields, message.Id);
-        for (int i = 0; i < updates.Length; i++)
-        {
-            RecordFields.WriteRecipient(fields[(RecordFields.UpdateLength + (i * RecordFields.RecipientLength))..], updates[i]);
-        }
+        Span<byte> fields = states.IsEmpty
+            ? Entry(RecordType.Remove, message.OwnFile, RecordFields.RemoveLength)
+            : Entry(RecordType.Update, unlink: false, RecordFields.UpdateLength + (states.Length * RecordFields.StateLength));
+        RecordFields.WriteSubject(fields, message.Id, segment);
+        RecordFields.WriteStates(fields[RecordFields.UpdateLength..], states);
     }
-
-    internal void AddRemove(SpooledMessage message) => RecordFields.WriteId(Entry(RecordType.Remove, message.OwnFile, RecordFields.RemoveLength), message.Id);
 
     /// <summary>Takes over all that another buffer holds.</summary>
     internal void TakeFrom(SettlementBuffer other)

@@ -89,9 +89,16 @@ internal sealed class SpoolBody : IDisposable
 
     private byte[] Load()
     {
+        // Held, because the segment may be given up meanwhile: the message copied elsewhere, or gone.
+        if (_spool.Queue.Hold(_message, out long offset) is not { } segment)
+        {
+            throw new SpoolReadException($"the body of {_message.Id} can't be read: it is gone");
+        }
+
         byte[] buffer = _spool.Memory.Buffers.Rent((int)Length);
         Span<byte> body = buffer.AsSpan(0, (int)Length);
-        int error = _spool.Files.ReadAll(_message.Segment!.File, body, _message.BodyOffset, out int read);
+        int error = _spool.Files.ReadAll(segment.File, body, offset, out int read);
+        _spool.Segments.Release(segment);
         if (error != 0 || read != body.Length || Crc32C.Append(0, body) != _message.BodyCrc)
         {
             _spool.Memory.Buffers.Return(buffer);

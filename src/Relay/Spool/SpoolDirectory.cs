@@ -14,15 +14,18 @@ internal sealed class SpoolDirectory : IAsyncDisposable
 
     private readonly ConcurrentQueue<SpoolTransaction> _pool = new();
     private readonly Committer _committer;
+    private readonly Compactor _compactor;
     private readonly int _lock;
-    private List<RecoveredMessage>? _recovered;
+    private readonly CancellationTokenSource _stopping = new();
+    private SpoolRecovery? _found;
+    private Task _recovery = Task.CompletedTask;
     private int _transactions;
 
     private SpoolDirectory(
         SpoolFiles files, SpoolOptions options, SpoolMemory memory, QueueIds ids, int lockFile, SpoolRecovery recovery, TimeProvider time, ILogger log, Action<SpoolBatch>? observer)
     {
         _lock = lockFile;
-        _recovered = recovery.Messages;
+        _found = recovery;
         Options = options;
         Files = files;
         Memory = memory;
@@ -30,15 +33,11 @@ internal sealed class SpoolDirectory : IAsyncDisposable
         Log = log;
         Condition = new SpoolCondition(files.Folder, log);
         var maker = new SegmentMaker(files, options.SegmentSize, recovery.LastNumber, ids);
-        Segments = new SegmentStore(maker, files, Condition, log, recovery.InLog, recovery.Empty);
+        Segments = new SegmentStore(maker, files, Condition, log, recovery.Segments, recovery.Empty);
         var writer = new BatchWriter(files, recovery.Durable, recovery.LastSequence);
         Queue = new CommitQueue(Condition);
         _committer = new Committer(Queue, writer, Segments, Condition, ids, time, observer, log);
-        foreach (RecoveredMessage recovered in recovery.Messages)
-        {
-            recovered.Message.Directory = this;
-        }
-
+        _compactor = new Compactor(files, Segments, Queue, Condition, ids, log);
         int error = Segments.Start();
         if (error != 0)
         {
@@ -49,10 +48,7 @@ internal sealed class SpoolDirectory : IAsyncDisposable
         writer.Use(Segments.Take(mayUseReserve: true)!);
         _committer.Start();
         Bodies.Start();
-        foreach (SpooledMessage lost in recovery.Lost)
-        {
-            Queue.Remove(lost);
-        }
+        _compactor.Start();
     }
 
     internal SpoolOptions Options { get; }
@@ -90,7 +86,7 @@ internal sealed class SpoolDirectory : IAsyncDisposable
             recovery.Run();
             ids.StartAbove(recovery.LastId);
             var directory = new SpoolDirectory(files, options, memory, ids, lockFile, recovery, time, log, observer);
-            SpoolLog.Opened(log, files.Folder, recovery.Messages.Count, directory.Segments.Count, options.Durability);
+            SpoolLog.Opened(log, files.Folder, directory.Segments.Count, options.Durability);
             return directory;
         }
         catch
@@ -111,8 +107,20 @@ internal sealed class SpoolDirectory : IAsyncDisposable
         return ownFile && Files.Storage.Free(Files.Folder, out long free) == 0 && free - Options.SegmentSize < size ? SpoolFailure.Full : answer;
     }
 
-    /// <summary>What recovery found, by id. Once; it is forgotten then.</summary>
-    internal List<RecoveredMessage> Scan() => Interlocked.Exchange(ref _recovered, null) ?? throw new InvalidOperationException("The spool is scanned once.");
+    /// <summary>Reads the mail that was there at start, on a thread of its own. Once.</summary>
+    internal Task RecoverAsync(Action<RecoveredMessage> found, CancellationToken stop)
+    {
+        SpoolRecovery start = Interlocked.Exchange(ref _found, null) ?? throw new InvalidOperationException("The spool is recovered once.");
+        var recovery = new MailRecovery(this, start.Segments, start.Bodies, start.IsDamaged);
+        _recovery = Task.Factory.StartNew(
+            () =>
+            {
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, _stopping.Token);
+                recovery.Run(found, either.Token);
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        return _recovery;
+    }
 
     /// <summary>A transaction to begin; each owes one <see cref="End"/>.</summary>
     internal SpoolTransaction Rent()
@@ -152,11 +160,15 @@ internal sealed class SpoolDirectory : IAsyncDisposable
     /// <summary>Writes what is owed, ends the threads, gives up the lock. Once.</summary>
     public async ValueTask DisposeAsync()
     {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _recovery.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Bodies.StopAsync().ConfigureAwait(false);
+        await _compactor.StopAsync().ConfigureAwait(false);
         Queue.Stop();
         await _committer.Ended.ConfigureAwait(false);
         await Segments.StopAsync().ConfigureAwait(false);
         Files.Storage.Close(_lock);
+        _stopping.Dispose();
     }
 
     private static int TakeLock(SpoolFiles files)
@@ -195,9 +207,11 @@ internal sealed class SpoolDirectory : IAsyncDisposable
     private void Forget(SpooledMessage message)
     {
         Memory.ReleaseCache(message.Uncache());
-        if (Interlocked.Decrement(ref message.Segment!.Live) == 0)
+        Segment segment = message.Segment!;
+        segment.Remove(message);
+        if (segment.IsIdle)
         {
-            Segments.Emptied(message.Segment);
+            Segments.Emptied(segment);
         }
     }
 }

@@ -10,6 +10,7 @@ namespace Relay.Spool;
 internal sealed class SpoolFiles(IStorage storage, string folder, Durability durability)
 {
     internal const string SegmentSuffix = ".seg";
+    internal const string IndexSuffix = ".idx";
     internal const string BodySuffix = ".msg";
 
     internal IStorage Storage => storage;
@@ -19,6 +20,8 @@ internal sealed class SpoolFiles(IStorage storage, string folder, Durability dur
     internal string LockPath => Path.Combine(folder, "lock");
 
     internal string SegmentPath(long number) => Path.Combine(folder, number.ToString("D8", CultureInfo.InvariantCulture) + SegmentSuffix);
+
+    internal string IndexPath(long number) => Path.Combine(folder, number.ToString("D8", CultureInfo.InvariantCulture) + IndexSuffix);
 
     internal string BodyPath(QueueId id) => Path.Combine(folder, id + BodySuffix);
 

@@ -6,8 +6,8 @@ namespace Relay.Spool;
 /// <summary>What the spool tells the operator. Event ids 200 to 299.</summary>
 internal static partial class SpoolLog
 {
-    [LoggerMessage(200, LogLevel.Information, "spool {Folder} open: {Messages} messages, {Segments} segments, durability {Durability}")]
-    internal static partial void Opened(ILogger log, string folder, int messages, int segments, Durability durability);
+    [LoggerMessage(200, LogLevel.Information, "spool {Folder} open: {Segments} segments, durability {Durability}")]
+    internal static partial void Opened(ILogger log, string folder, int segments, Durability durability);
 
     [LoggerMessage(201, LogLevel.Critical, "spool {Folder} failed, it takes no mail until restart: {Reason}")]
     internal static partial void Failed(ILogger log, string folder, string reason);
@@ -44,4 +44,13 @@ internal static partial class SpoolLog
 
     [LoggerMessage(212, LogLevel.Error, "{Octets} octets of settlements couldn't be written for want of space and are forgotten: a restart may deliver again")]
     internal static partial void SettlementsForgotten(ILogger log, int octets);
+
+    [LoggerMessage(213, LogLevel.Warning, "segment {Number} gets no index, a restart will read it whole: {Reason}")]
+    internal static partial void NoIndex(ILogger log, long number, string reason);
+
+    [LoggerMessage(214, LogLevel.Debug, "segment {Number} emptied: {Octets} octets of live mail moved on")]
+    internal static partial void MovedOut(ILogger log, long number, long octets);
+
+    [LoggerMessage(215, LogLevel.Error, "body of {Id} can't be read, its segment stays: {Reason}")]
+    internal static partial void NotMoved(ILogger log, QueueId id, string reason);
 }

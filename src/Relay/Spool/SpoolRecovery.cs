@@ -4,39 +4,37 @@ using Microsoft.Extensions.Logging;
 namespace Relay.Spool;
 
 /// <summary>
-/// Reads the folder at start: every segment in its order, then the bodies' own files. What is damaged is set aside in corrupt/, what belongs to no message is
-/// removed. Runs once, on the
-/// thread that opens the spool, before anything is written. Only what makes the whole folder useless is an exception (IOException).
+/// Finds at start what lies in the folder, and no more of its content than new mail needs: every segment by its header, where the log ended, and one segment without records to go on in. The mail
+/// is read afterwards, by <see cref="MailRecovery"/>. Runs once, on the thread that opens the spool, before anything is written. Only what makes the whole folder useless is an exception (IOException).
 /// </summary>
 internal sealed class SpoolRecovery(SpoolFiles files, ILogger log)
 {
-    private const int ReadPiece = 256 * 1024;
     private const long LargestSegment = 1L << 30;
 
     private readonly IStorage _storage = files.Storage;
     private readonly CorruptFolder _corrupt = new(files, log);
-    private readonly LogReplay _replay = new();
     private readonly List<Segment> _segments = [];
-    private readonly HashSet<Segment> _withRecords = [];
-    private bool _damaged;
 
-    internal List<RecoveredMessage> Messages { get; } = [];
+    /// <summary>The segments that may have records, oldest first.</summary>
+    internal IReadOnlyList<Segment> Segments => _segments;
 
-    /// <summary>Messages that can't be delivered because their body is lost: their records are set aside, the log has to forget them.</summary>
-    internal List<SpooledMessage> Lost { get; } = [];
+    /// <summary>A segment that certainly has none, if one was looked for and found.</summary>
+    internal List<Segment> Empty { get; } = [];
 
-    internal IEnumerable<Segment> InLog => _segments.Where(_withRecords.Contains);
+    /// <summary>Names of the bodies' own files.</summary>
+    internal HashSet<string> Bodies { get; private set; } = [];
 
-    internal IEnumerable<Segment> Empty => _segments.Where(s => !_withRecords.Contains(s));
+    /// <summary>Something had to be moved aside.</summary>
+    internal bool IsDamaged { get; private set; }
 
     internal long LastNumber { get; private set; }
 
-    internal ulong LastId => _replay.LastId;
+    internal ulong LastId { get; private set; }
 
-    internal ulong LastSequence => _replay.LastSequence;
+    internal ulong LastSequence { get; private set; }
 
     /// <summary>The end of the last batch, which fills its last page.</summary>
-    internal LogPosition Durable => _replay.Durable with { Offset = (_replay.Durable.Offset + BatchWriter.Page - 1) & -BatchWriter.Page };
+    internal LogPosition Durable { get; private set; }
 
     internal void Run()
     {
@@ -48,23 +46,10 @@ internal sealed class SpoolRecovery(SpoolFiles files, ILogger log)
         }
 
         OpenSegments(names);
-        ReadSegments();
-        foreach (DamagedRange range in _replay.Damage)
-        {
-            SetAside(range);
-        }
-
-        foreach ((long segment, int records) in _replay.TornTails)
-        {
-            SpoolLog.TornTail(log, segment, records);
-        }
-
-        CheckBodies(names);
-        foreach (ReplayedMessage message in _replay.Live.Values.OrderBy(m => m.Message.Id))
-        {
-            message.Message.Segment!.Live++;
-            Messages.Add(message.Recovered());
-        }
+        RemoveForeignIndexes(names);
+        Bodies = names.Where(n => n.EndsWith(SpoolFiles.BodySuffix, StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal);
+        FindEnd();
+        FindEmpty();
     }
 
     private void OpenSegments(List<string> names)
@@ -74,6 +59,11 @@ internal sealed class SpoolRecovery(SpoolFiles files, ILogger log)
         {
             string path = Path.Combine(files.Folder, name);
             int error = _storage.Open(path, OpenMode.Existing, out int file);
+            if (Errno.IsShortage(error))
+            {
+                throw new IOException($"{path} can't be opened: {Errno.Text(error)}");
+            }
+
             if (error != 0)
             {
                 MoveAside(name, Errno.Text(error));
@@ -91,13 +81,13 @@ internal sealed class SpoolRecovery(SpoolFiles files, ILogger log)
             bool readable = files.ReadAll(file, bytes, 0, out int read) == 0;
             if (readable && SegmentHeader.TryRead(bytes[..read], out SegmentHeader header, out uint version))
             {
-                if (version != SegmentHeader.CurrentVersion)
+                if (version is not (SegmentHeader.CurrentVersion or SegmentHeader.EarlierVersion))
                 {
                     throw new IOException($"{path} was written by another version of the relay (format {version})");
                 }
 
                 LastNumber = Math.Max(LastNumber, header.Number);
-                _replay.SawId(header.LastId);
+                LastId = Math.Max(LastId, header.LastId);
                 _segments.Add(new Segment(file, path, header.Number, header.Generation, length));
             }
             else if (Guess(file, path, name, length) is { } guessed)
@@ -134,117 +124,59 @@ internal sealed class SpoolRecovery(SpoolFiles files, ILogger log)
         return new Segment(file, path, number, generation, length);
     }
 
-    private void ReadSegments()
+    /// <summary>Where the log ended: told by the youngest segment that the committer wrote.</summary>
+    private void FindEnd()
     {
-        byte[] buffer = new byte[_segments.Count == 0 ? 0 : (int)_segments.Max(s => s.Size)];
-        foreach (Segment segment in _segments)
+        for (int i = _segments.Count - 1; i >= 0 && Durable.Segment == 0; i--)
         {
-            Span<byte> bytes = buffer.AsSpan(0, (int)segment.Size);
-            for (int at = 0; at < bytes.Length; at += ReadPiece)
-            {
-                Span<byte> piece = bytes.Slice(at, Math.Min(ReadPiece, bytes.Length - at));
-                int error = files.ReadAll(segment.File, piece, at, out int read);
-                piece[read..].Clear();
-                if (error != 0)
-                {
-                    // What can't be read is taken as damage; the file is kept for whoever can.
-                    Keep(segment, at, Errno.Text(error));
-                }
-            }
-
-            if (_replay.Read(segment, bytes) || segment.Live > 0)
-            {
-                _withRecords.Add(segment);
-            }
-        }
-    }
-
-    /// <summary>False when the bytes couldn't be copied: then the segment is kept.</summary>
-    private bool SetAside(DamagedRange range)
-    {
-        _damaged = true;
-        _withRecords.Add(range.Segment);
-        int error = _corrupt.Copy(range);
-        if (error != 0)
-        {
-            Keep(range.Segment, range.Offset, Errno.Text(error));
-        }
-
-        return error == 0;
-    }
-
-    private void MoveAside(string name, string reason)
-    {
-        _damaged = true;
-        _corrupt.Move(name, reason);
-    }
-
-    /// <summary>Counts the segment as live for good, so that it is never written again.</summary>
-    private void Keep(Segment segment, long offset, string reason)
-    {
-        _damaged = true;
-        segment.Live++;
-        SpoolLog.DamageKept(log, segment.Number, offset, reason);
-    }
-
-    private void CheckBodies(List<string> names)
-    {
-        var present = names.Where(n => n.EndsWith(SpoolFiles.BodySuffix, StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal);
-        foreach (SpooledMessage message in _replay.Live.Values.Select(m => m.Message).Where(m => m.OwnFile).ToList())
-        {
-            string name = message.Id + SpoolFiles.BodySuffix;
-            bool there = present.Remove(name);
-            if (there && HasLength(Path.Combine(files.Folder, name), message.Size))
+            Segment segment = _segments[i];
+            if (!StartsWithRecord(segment))
             {
                 continue;
             }
 
-            SpoolLog.BodyMissing(log, message.Id);
-            _replay.Forget(message.Id);
-            if (there)
+            SegmentContent content = SegmentIndex.Read(files, segment, messages: false) ?? SegmentScan.Read(files, segment, 0);
+            LastId = Math.Max(LastId, content.LastId);
+            LastSequence = Math.Max(LastSequence, content.LastSequence);
+            if (content.End > 0 && content.Before.Segment != segment.Number)
             {
-                MoveAside(name, "not of its record's length");
+                Durable = new LogPosition(segment.Number, (content.End + BatchWriter.Page - 1) & -BatchWriter.Page);
             }
-
-            if (SetAside(new DamagedRange(message.Segment!, message.RecordOffset, message.RecordLength, 1)))
-            {
-                Lost.Add(message);
-            }
-        }
-
-        int orphans = 0;
-        foreach (string name in present)
-        {
-            if (_damaged)
-            {
-                // Its record may be what is damaged.
-                MoveAside(name, "no record");
-            }
-            else if (_storage.Unlink(Path.Combine(files.Folder, name)) is var error and not 0)
-            {
-                MoveAside(name, Errno.Text(error));
-            }
-            else
-            {
-                orphans++;
-            }
-        }
-
-        if (orphans > 0)
-        {
-            SpoolLog.Orphans(log, orphans);
         }
     }
 
-    private bool HasLength(string path, long expected)
+    /// <summary>One that is certainly empty, since its first record may as well be damaged, is quicker to have than a new one.</summary>
+    private void FindEmpty()
     {
-        if (_storage.Open(path, OpenMode.Existing, out int file) != 0)
+        Segment? empty = _segments.Find(s => !StartsWithRecord(s) && SegmentScan.Read(files, s, 0) is { Any: false, Unreadable: null });
+        if (empty is not null)
         {
-            return false;
+            _segments.Remove(empty);
+            Empty.Add(empty);
         }
+    }
 
-        int error = _storage.Length(file, out long length);
-        _storage.Close(file);
-        return error == 0 && length == expected;
+    private bool StartsWithRecord(Segment segment)
+    {
+        Span<byte> bytes = stackalloc byte[RecordHeader.Length];
+        return files.ReadAll(segment.File, bytes, SegmentHeader.DataStart, out int read) == 0 && RecordHeader.TryRead(bytes[..read], segment.Generation, out _);
+    }
+
+    private void RemoveForeignIndexes(List<string> names)
+    {
+        HashSet<string> own = [.. _segments.Select(s => files.IndexPath(s.Number))];
+        foreach (string path in names.Where(n => n.EndsWith(SpoolFiles.IndexSuffix, StringComparison.Ordinal)).Select(n => Path.Combine(files.Folder, n)).Where(p => !own.Contains(p)))
+        {
+            if (_storage.Unlink(path) is var error and not 0)
+            {
+                SpoolLog.NotRemoved(log, path, Errno.Text(error));
+            }
+        }
+    }
+
+    private void MoveAside(string name, string reason)
+    {
+        IsDamaged = true;
+        _corrupt.Move(name, reason);
     }
 }

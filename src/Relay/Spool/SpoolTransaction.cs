@@ -225,11 +225,14 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
         Span<byte> fields = stackalloc byte[RecordFields.MessageLength];
         RecordFields.WriteMessage(fields, message);
         ReadOnlySpan<byte> body = message.OwnFile ? [] : _buffer.Written;
-        message.Segment = writer.Segment;
-        message.RecordLength = RecordLength;
-        message.RecordOffset = writer.Add(message.OwnFile ? RecordType.LargeMessage : RecordType.Message, fields, message.Envelope.Bytes, body);
-        message.BodyOffset = message.RecordOffset + RecordHeader.Length + RecordFields.MessageLength + message.Envelope.Bytes.Length;
+        RecordType type = message.OwnFile ? RecordType.LargeMessage : RecordType.Message;
+        long offset = writer.Add(type, fields, message.Envelope.Bytes, body);
+        message.LieIn(writer.Segment!, offset, new RecordHeader(type, fields.Length + message.Envelope.Bytes.Length, body.Length, 0, 0));
+        message.Segment!.Add(message);
     }
+
+    /// <summary>The batch with the record failed.</summary>
+    internal void Withdraw() => _message!.Segment!.Remove(_message);
 
     /// <summary>Ends the work under way; the session goes on in the thread pool. Any thread.</summary>
     internal void Finish(SpoolFailure failure)

@@ -6,22 +6,28 @@ namespace Relay.Spool;
 
 /// <summary>
 /// An accepted message: what the queue holds of it. The body is on disk; a copy in memory may go along for the first delivery. What a user sees never changes;
-/// the rest belongs to the spool.
+/// the rest belongs to the spool, and is under its gate (<see cref="CommitQueue"/>) but for the copy in memory.
 /// </summary>
 internal sealed class SpooledMessage
 {
+    private readonly long _arrived;
     private byte[]? _cache;
     private int _cacheUsers;
-    private int _cacheKept;
+    private bool _cacheKept;
+    private int _attempts;
+    private long _nextAttempt;
     private ulong _settled;
-    private ulong[]? _moreSettled;
+    private More? _more;
+    private int _recordOffset;
+    private int _recordLength;
+    private int _bodyOffset;
 
     internal SpooledMessage(QueueId id, Envelope envelope, long size, DateTimeOffset arrived, IPAddress? client, bool ownFile)
     {
         Id = id;
         Envelope = envelope;
         Size = size;
-        Arrived = arrived;
+        _arrived = arrived.UtcTicks;
         Client = client;
         OwnFile = ownFile;
         Unsettled = envelope.RecipientCount;
@@ -34,7 +40,7 @@ internal sealed class SpooledMessage
     /// <summary>Octets of the body.</summary>
     public long Size { get; }
 
-    public DateTimeOffset Arrived { get; }
+    public DateTimeOffset Arrived => new(_arrived, TimeSpan.Zero);
 
     public IPAddress? Client { get; }
 
@@ -46,43 +52,103 @@ internal sealed class SpooledMessage
     /// <summary>Where it lies; known once it is in the log.</summary>
     internal SpoolDirectory? Directory { get; set; }
 
-    internal Segment? Segment { get; set; }
+    internal Segment? Segment { get; private set; }
 
-    internal long RecordOffset { get; set; }
+    internal long RecordOffset => _recordOffset;
 
-    internal long RecordLength { get; set; }
+    internal long RecordLength => _recordLength;
 
-    internal long BodyOffset { get; set; }
+    internal long BodyOffset => _bodyOffset;
 
-    /// <summary>Recipients that are not final; 0 when the message is gone. Under the spool's gate, as <see cref="Settle"/>.</summary>
-    internal int Unsettled { get; set; }
+    /// <summary>The segment's list of what is live in it; the segment's own.</summary>
+    internal SpooledMessage? NextInSegment { get; set; }
 
-    /// <summary>Makes a recipient final. False when it was before.</summary>
-    internal bool Settle(int recipient)
+    internal SpooledMessage? PreviousInSegment { get; set; }
+
+    /// <summary>Recipients that are not final; 0 when the message is gone.</summary>
+    internal int Unsettled { get; private set; }
+
+    /// <summary>Rises with each change of a recipient's state, so that a copy can tell whether it is still true.</summary>
+    internal ushort Changes { get; private set; }
+
+    internal void LieIn(Segment segment, long offset, RecordHeader header)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)recipient, (uint)Envelope.RecipientCount, nameof(recipient));
-        ref ulong word = ref _settled;
-        if (recipient >= 64)
-        {
-            _moreSettled ??= new ulong[(Envelope.RecipientCount - 1) / 64];
-            word = ref _moreSettled[(recipient / 64) - 1];
-        }
+        Segment = segment;
+        _recordOffset = (int)offset;
+        _recordLength = (int)header.RecordLength;
+        _bodyOffset = (int)offset + RecordHeader.Length + header.FieldLength;
+    }
 
-        ulong bit = 1UL << (recipient & 63);
-        if ((word & bit) != 0)
+    /// <summary>Takes new states of recipients. A final one stays; of two deferrals that with more attempts holds, so that the order in which records are read doesn't matter.</summary>
+    internal void Apply(ReadOnlySpan<RecipientUpdate> updates)
+    {
+        foreach (RecipientUpdate update in updates)
         {
-            return false;
-        }
+            if ((uint)update.Recipient >= (uint)Envelope.RecipientCount || IsSettled(update.Recipient))
+            {
+                continue;
+            }
 
-        word |= bit;
-        Unsettled--;
-        return true;
+            Changes++;
+            if (update.State == RecipientState.Pending)
+            {
+                Defer(update);
+            }
+            else
+            {
+                Settle(update.Recipient);
+            }
+        }
+    }
+
+    /// <summary>Ends all recipients.</summary>
+    internal void End()
+    {
+        Changes++;
+        Unsettled = 0;
     }
 
     internal bool IsSettled(int recipient)
     {
-        ulong word = recipient < 64 ? _settled : _moreSettled is null ? 0 : _moreSettled[(recipient / 64) - 1];
+        ulong word = recipient < 64 ? _settled : _more is null ? 0 : _more.Settled[(recipient / 64) - 1];
         return (word & (1UL << (recipient & 63))) != 0;
+    }
+
+    /// <summary>The recipients that are not final, at least one.</summary>
+    internal PendingRecipient[] Pending()
+    {
+        var pending = new PendingRecipient[Unsettled];
+        int next = 0;
+        for (int i = 0; i < Envelope.RecipientCount; i++)
+        {
+            if (!IsSettled(i))
+            {
+                (int attempts, long at) = Deferral(i);
+                pending[next++] = new PendingRecipient(i, attempts, attempts == 0 ? Arrived : new DateTimeOffset(at, TimeSpan.Zero));
+            }
+        }
+
+        return pending;
+    }
+
+    /// <summary>What a copy has to say of the recipients: which are final, which are deferred.</summary>
+    internal RecipientUpdate[] States()
+    {
+        var states = new List<RecipientUpdate>();
+        for (int i = 0; i < Envelope.RecipientCount; i++)
+        {
+            (int attempts, long at) = Deferral(i);
+            if (IsSettled(i))
+            {
+                states.Add(new RecipientUpdate(i, RecipientState.Delivered, 0, default));
+            }
+            else if (attempts > 0)
+            {
+                states.Add(new RecipientUpdate(i, RecipientState.Pending, attempts, new DateTimeOffset(at, TimeSpan.Zero)));
+            }
+        }
+
+        return [.. states];
     }
 
     /// <summary>Gives the message its body in memory, before anybody else knows the message.</summary>
@@ -90,7 +156,7 @@ internal sealed class SpooledMessage
     {
         _cache = body;
         _cacheUsers = 1;
-        _cacheKept = 1;
+        _cacheKept = true;
     }
 
     /// <summary>Borrows the body in memory; each true owes one <see cref="Return"/>.</summary>
@@ -118,5 +184,49 @@ internal sealed class SpooledMessage
     internal byte[]? Return() => Interlocked.Decrement(ref _cacheUsers) == 0 ? Interlocked.Exchange(ref _cache, null) : null;
 
     /// <summary>Ends the caching; as <see cref="Return"/> for the spool's own hold, and safe to repeat.</summary>
-    internal byte[]? Uncache() => Interlocked.Exchange(ref _cacheKept, 0) == 1 ? Return() : null;
+    internal byte[]? Uncache() => Interlocked.Exchange(ref _cacheKept, false) ? Return() : null;
+
+    private void Settle(int recipient)
+    {
+        ref ulong word = ref _settled;
+        if (recipient >= 64)
+        {
+            _more ??= new More(Envelope.RecipientCount);
+            word = ref _more.Settled[(recipient / 64) - 1];
+        }
+
+        word |= 1UL << (recipient & 63);
+        Unsettled--;
+    }
+
+    private void Defer(RecipientUpdate update)
+    {
+        if (update.Attempts < Deferral(update.Recipient).Attempts)
+        {
+            return;
+        }
+
+        if (update.Recipient == 0)
+        {
+            _attempts = update.Attempts;
+            _nextAttempt = update.NextAttempt.UtcTicks;
+            return;
+        }
+
+        _more ??= new More(Envelope.RecipientCount);
+        _more.Deferred[update.Recipient] = (update.Attempts, update.NextAttempt.UtcTicks);
+    }
+
+    private (int Attempts, long Next) Deferral(int recipient) =>
+        recipient == 0 ? (_attempts, _nextAttempt)
+        : _more is not null && _more.Deferred.TryGetValue(recipient, out (int, long) deferral) ? deferral
+        : default;
+
+    /// <summary>What only messages to several recipients need.</summary>
+    private sealed class More(int recipients)
+    {
+        internal ulong[] Settled { get; } = recipients > 64 ? new ulong[(recipients - 1) / 64] : [];
+
+        internal Dictionary<int, (int Attempts, long Next)> Deferred { get; } = [];
+    }
 }

@@ -108,6 +108,10 @@ public sealed class RelayMetrics : IDisposable
         _meter.CreateObservableGauge("relay.spool.durability", () => new Measurement<int>(1, Tag("mode", durability)), description: "1 for the mode in which mail is acknowledged: sync or os.");
     }
 
+    /// <summary>Asked at each scrape whether the mail of before is still being found. Once, at start.</summary>
+    public void ObserveRecovery(Func<bool> recovering) =>
+        _meter.CreateObservableGauge("relay.spool.recovering", () => recovering() ? 1 : 0, description: "1 while mail from before the start is still being found in the spool.");
+
     public void Dispose() => _meter.Dispose();
 
     internal void DeliveryRecordDropped() => _deliveryLogDropped.Add(1);

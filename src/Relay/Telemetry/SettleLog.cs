@@ -17,8 +17,8 @@ internal static partial class SettleLog
     [LoggerMessage(203, LogLevel.Error, "{Id} cannot be read from the spool: {Reason}")]
     public static partial void Unreadable(ILogger log, string id, string reason);
 
-    [LoggerMessage(204, LogLevel.Information, "{Count} undelivered messages found in the spool")]
-    public static partial void Recovered(ILogger log, int count);
+    [LoggerMessage(204, LogLevel.Information, "{Count} undelivered messages found in the spool, in {Seconds:F1} s")]
+    public static partial void Recovered(ILogger log, int count, double seconds);
 
     [LoggerMessage(205, LogLevel.Warning, "{Count} deliveries did not end within the grace time; their messages stay in the spool")]
     public static partial void NotEnded(ILogger log, int count);

@@ -71,7 +71,7 @@ public class DiskFullTests
         relay.Dns.Mx("dest.example", (10, "mx.dest.example")).Mx("source.example", (10, "mx.dest.example")).Host("mx.dest.example", "192.0.2.1");
         await relay.StartAsync();
         // Upkeep makes what it keeps ready; with it the test knows what there is.
-        await Eventually.True(() => _disk.Names("/spool").Count(static n => n.EndsWith(".seg", StringComparison.Ordinal)) == 4 && _disk.Calls()[^1] == "syncdir spool", "segments ready");
+        await Eventually.True(() => _disk.Names("/spool").Count(static n => n.EndsWith(".seg", StringComparison.Ordinal)) == 5 && _disk.Calls()[^1] == "syncdir spool", "segments ready");
         return relay;
     }
 }

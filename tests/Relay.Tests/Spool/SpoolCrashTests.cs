@@ -1,4 +1,3 @@
-using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
 using Relay.Spool;
 
@@ -20,13 +19,13 @@ public sealed class SpoolCrashTests
     {
         var random = new Random(seed);
         var disk = new FaultyStorage();
-        var ledger = new Ledger();
+        var ledger = new SpoolLedger();
         for (int round = 0; round < 125; round++)
         {
             int cutAt = random.Next(1, random.Next(2) == 0 ? 20 : 150);
             int calls = 0;
             FaultyStorage? after = null;
-            Ledger? then = null;
+            SpoolLedger? then = null;
             disk.Fault = (_, _) =>
             {
                 if (++calls == cutAt)
@@ -56,7 +55,7 @@ public sealed class SpoolCrashTests
         ledger.Check(last);
     }
 
-    private static async Task Work(TestSpool spool, Ledger ledger, int seed)
+    private static async Task Work(TestSpool spool, SpoolLedger ledger, int seed)
     {
         var live = new Queue<SpooledMessage>(spool.Recovered.Select(m => m.Message));
         await Task.WhenAll(Enumerable.Range(0, 3).Select(worker => Task.Run(async () =>
@@ -77,7 +76,7 @@ public sealed class SpoolCrashTests
         }, TestContext.Current.CancellationToken)));
     }
 
-    private static async Task<SpooledMessage?> Store(TestSpool spool, Ledger ledger, Random random)
+    private static async Task<SpooledMessage?> Store(TestSpool spool, SpoolLedger ledger, Random random)
     {
         byte[] body = TestSpool.Body(random.Next(), random.Next(5) == 0 ? random.Next(16_000, 60_000) : random.Next(0, 9000));
         Envelope envelope = TestSpool.Envelope(Enumerable.Range(0, random.Next(1, 4)).Select(r => $"r{r}@example.net").ToArray());
@@ -98,7 +97,7 @@ public sealed class SpoolCrashTests
         return result.Message;
     }
 
-    private static async Task Settle(TestSpool spool, Ledger ledger, Random random, Queue<SpooledMessage> live)
+    private static async Task Settle(TestSpool spool, SpoolLedger ledger, Random random, Queue<SpooledMessage> live)
     {
         SpooledMessage? message;
         lock (live)
@@ -123,67 +122,6 @@ public sealed class SpoolCrashTests
             {
                 await spool.Spool.FlushAsync();
                 ledger.Settled(message.Id, r);
-            }
-        }
-    }
-
-    /// <summary>What the outside world knows.</summary>
-    private sealed class Ledger
-    {
-        private readonly Lock _gate = new();
-        private Dictionary<QueueId, byte[]> _sent = [];
-        private Dictionary<QueueId, HashSet<int>> _owed = [];
-        private HashSet<(QueueId, int)> _settled = [];
-
-        public void Sent(QueueId id, byte[] body) => Locked(() => _sent.Add(id, body));
-
-        public void Acknowledged(SpooledMessage message) => Locked(() => _owed.Add(message.Id, [.. Enumerable.Range(0, message.Envelope.RecipientCount)]));
-
-        public void Settling(QueueId id, int recipient) => Locked(() => _owed[id].Remove(recipient));
-
-        public void Settled(QueueId id, int recipient) => Locked(() => _settled.Add((id, recipient)));
-
-        public Ledger Copy()
-        {
-            lock (_gate)
-            {
-                return new Ledger
-                {
-                    _sent = new(_sent),
-                    _owed = _owed.ToDictionary(o => o.Key, o => new HashSet<int>(o.Value)),
-                    _settled = [.. _settled],
-                };
-            }
-        }
-
-        /// <summary>Compares, then takes what was found as the new truth: a ghost is there to stay.</summary>
-        public void Check(TestSpool spool)
-        {
-            lock (_gate)
-            {
-                Dictionary<QueueId, RecoveredMessage> found = spool.Recovered.ToDictionary(m => m.Message.Id);
-                foreach ((QueueId id, HashSet<int> recipients) in _owed.Where(o => o.Value.Count > 0))
-                {
-                    Assert.True(found.ContainsKey(id), $"{id} was acknowledged and is lost");
-                    Assert.Subset(found[id].Pending.Select(p => p.Recipient).ToHashSet(), recipients);
-                }
-
-                foreach (RecoveredMessage message in found.Values)
-                {
-                    Assert.True(_sent.TryGetValue(message.Message.Id, out byte[]? body), $"{message.Message.Id} was never sent");
-                    Assert.Equal(body, spool.Read(message.Message));
-                    Assert.DoesNotContain(message.Pending, p => _settled.Contains((message.Message.Id, p.Recipient)));
-                }
-
-                _owed = found.ToDictionary(f => f.Key, f => f.Value.Pending.Select(p => p.Recipient).ToHashSet());
-            }
-        }
-
-        private void Locked(Action action)
-        {
-            lock (_gate)
-            {
-                action();
             }
         }
     }

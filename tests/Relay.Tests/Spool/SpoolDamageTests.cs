@@ -178,8 +178,22 @@ public sealed class SpoolDamageTests
             }
 
             await using TestSpool again = TestSpool.Open(disk);
-            Assert.All(again.Recovered, m => Assert.Equal(bodies[m.Message.Id], again.Read(m.Message)));
-            Assert.InRange(again.Recovered.Count, 20, 40);
+            int whole = again.Recovered.Count(m => IsWhole(again, m.Message, bodies[m.Message.Id]));
+            Assert.InRange(whole, 20, 40);
+        }
+    }
+
+    /// <summary>Of a segment with an index, damage is found when a body is read; it is never read otherwise than it was written.</summary>
+    private static bool IsWhole(TestSpool spool, SpooledMessage message, byte[] body)
+    {
+        try
+        {
+            Assert.Equal(body, spool.Read(message));
+            return true;
+        }
+        catch (SpoolReadException)
+        {
+            return false;
         }
     }
 

@@ -221,7 +221,7 @@ public sealed class SpoolFaultTests
         // The one in use and what is kept ready.
         await TestSpool.Until(() => _disk.Names(TestSpool.Folder).Count(n => n.EndsWith(".seg", StringComparison.Ordinal)) <= 7);
         // Only what is done to names: the committer may sync the log at any time between.
-        List<string> Names() => [.. _disk.Calls().Where(c => c == "syncdir spool" || c.StartsWith("unlink ", StringComparison.Ordinal))];
+        List<string> Names() => [.. _disk.Calls().Where(c => c == "syncdir spool" || (c.StartsWith("unlink ", StringComparison.Ordinal) && c.EndsWith(".seg", StringComparison.Ordinal)))];
         await TestSpool.Until(() => Names()[^1] == "syncdir spool");
         List<string> calls = Names();
         int[] unlinks = Enumerable.Range(0, calls.Count).Where(i => calls[i].StartsWith("unlink ", StringComparison.Ordinal)).ToArray();
@@ -242,5 +242,5 @@ public sealed class SpoolFaultTests
     /// Until upkeep has made what it keeps ready, so that its calls don't mix with the test's: every segment made, and every large body, ends in a sync of the
     /// folder.
     /// </summary>
-    private Task Ready(int bodies = 0) => TestSpool.Until(() => _disk.Calls().Count(c => c == "syncdir spool") >= 4 + bodies);
+    private Task Ready(int bodies = 0) => TestSpool.Until(() => _disk.Calls().Count(c => c == "syncdir spool") >= 5 + bodies);
 }

@@ -28,7 +28,17 @@ internal sealed class TestSpool : IAsyncDisposable
     {
         var options = new SpoolOptions { Paths = [folder], SegmentSize = segment };
         var spool = MessageSpool.Open(with?.Invoke(options) ?? options, disk, TimeProvider.System, NullLogger.Instance, observer);
-        return new TestSpool(spool, spool.Scan().ToList());
+        var found = new List<RecoveredMessage>();
+        Task recovery = spool.RecoverAsync(
+            message =>
+            {
+                lock (found)
+                {
+                    found.Add(message);
+                }
+            }, CancellationToken.None);
+        recovery.GetAwaiter().GetResult();
+        return new TestSpool(spool, [.. found.OrderBy(m => m.Message.Id)]);
     }
 
     /// <summary>A spool of several folders.</summary>
