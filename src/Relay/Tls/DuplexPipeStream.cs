@@ -34,6 +34,8 @@ internal sealed class DuplexPipeStream(PipeReader input, PipeWriter output) : St
         }
 
         ReadOnlySequence<byte> taken = available.Slice(0, Math.Min(available.Length, buffer.Length));
+        // Before the pipe gets its segments back: a sequence that spans several of them has no length afterwards.
+        int length = (int)taken.Length;
         taken.CopyTo(buffer.Span);
         input.AdvanceTo(taken.End);
         if (read.IsCanceled)
@@ -42,7 +44,7 @@ internal sealed class DuplexPipeStream(PipeReader input, PipeWriter output) : St
             input.CancelPendingRead();
         }
 
-        return (int)taken.Length;
+        return length;
     }
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
