@@ -14,6 +14,5 @@ internal static class BenchConfig
         .AddColumn(new SpeedColumn())
         .AddLogger(ConsoleLogger.Default)
         .AddDiagnoser(MemoryDiagnoser.Default)
-        .AddExporter(JsonExporter.Brief)
-        .WithOptions(ConfigOptions.JoinSummary);
+        .AddExporter(JsonExporter.Brief);
 }

@@ -8,6 +8,7 @@ public class SessionTransactions : SessionBenchmark
 {
     private readonly byte[] _small = [.. "Subject: test\r\n\r\nHello\r\n.\r\n"u8];
     private readonly byte[] _data4KiB = [.. Texts.Of(TextKind.Lines, 4096), .. ".\r\n"u8];
+    private readonly byte[] _bdat4KiB = [.. "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.net>\r\nBDAT 4096 LAST\r\n"u8, .. Texts.Of(TextKind.Lines, 4096)];
     private readonly byte[] _ten = [.. "MAIL FROM:<a@example.org>\r\n"u8, .. Enumerable.Range(0, 10).SelectMany(static i => "RCPT TO:<b"u8.ToArray().Append((byte)('0' + i)).Concat("@example.net>\r\n"u8.ToArray())), .. "DATA\r\n"u8];
 
     [GlobalSetup]
@@ -22,6 +23,10 @@ public class SessionTransactions : SessionBenchmark
 
     [Benchmark]
     public void Data_4KiB() => Send("MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n"u8, 3, _data4KiB);
+
+    /// <summary>RFC 3030: all of it in one write.</summary>
+    [Benchmark]
+    public void Bdat_4KiB() => Say(_bdat4KiB, 3, 250);
 
     private void Send(ReadOnlySpan<byte> envelope, int replies, ReadOnlySpan<byte> data)
     {

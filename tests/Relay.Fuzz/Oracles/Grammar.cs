@@ -20,7 +20,7 @@ internal static class Grammar
     private static readonly Regex Utf8Domain = Make(Domain(Beyond));
     private static readonly Regex Address = Make(IPv4);
     private static readonly Regex Full = Make($"(?:{Group}:){{7}}{Group}|(?:{Group}:){{6}}{IPv4}");
-    private static readonly Regex Compressed = Make($"(?:(?<g>{Group})(?::(?<g>{Group}))*)?::(?:(?<g>{Group}):)*(?:(?<g>{Group})|(?<v4>{IPv4}))?");
+    private static readonly Regex Compressed = Make($"(?:(?<g>{Group})(?::(?<g>{Group}))*)?::(?:(?:(?<g>{Group}):)*(?:(?<g>{Group})|(?<v4>{IPv4})))?");
 
     /// <summary>Null when it is no mailbox; otherwise its domain.</summary>
     public static string? DomainOfMailbox(string octets, bool utf8)

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Numerics;
+using System.Text;
 using System.Text.RegularExpressions;
 using Relay.Protocol.Smtp;
 
@@ -11,7 +14,11 @@ internal sealed class SlowSession(SlowLimits limits)
 {
     private readonly List<string> _recipients = [];
     private State _state = State.Greeted;
+    private readonly StringBuilder _chunks = new();
     private string _from = "";
+    private bool _extended;
+    private bool _utf8;
+    private bool _binary;
     private int _errors;
     private int _idle;
 
@@ -21,6 +28,7 @@ internal sealed class SlowSession(SlowLimits limits)
         Ready,
         Mail,
         Recipients,
+        Chunks,
         Closed,
     }
 
@@ -44,6 +52,9 @@ internal sealed class SlowSession(SlowLimits limits)
                 case LineStatus.BareLineEnding:
                     Close(521);
                     return;
+                case LineStatus.TooLong when sent.StartsWith("BDAT", StringComparison.OrdinalIgnoreCase):
+                    Close(501);
+                    return;
                 case LineStatus.TooLong:
                     Say(500);
                     int end = sent.IndexOf('\n', StringComparison.Ordinal);
@@ -64,28 +75,35 @@ internal sealed class SlowSession(SlowLimits limits)
 
     private void Command(string line, ref string sent)
     {
-        SlowCommand command = SlowCommand.Read(line, limits.Offered);
+        SlowCommand command = Parse(line);
         bool introduced = _state != State.Greeted;
-        int refusal = command.Verb switch
+        int untimely = command.Verb switch
         {
-            Verb.Unknown => 500,
-            Verb.Http => 421,
-            Verb.Mail or Verb.Rcpt or Verb.Data or Verb.StartTls when !introduced => 503,
-            Verb.Mail when _state != State.Ready => 503,
-            Verb.Rcpt or Verb.Data when _state == State.Ready => 503,
-            Verb.Data when _state == State.Mail => 554,
-            Verb.Bdat or Verb.Auth or Verb.XClient or Verb.Turn or Verb.Etrn or Verb.Expn => 502,
-            _ => command.Code,
+            Verb.Mail or Verb.Rcpt or Verb.Data or Verb.Bdat or Verb.Auth or Verb.StartTls when !introduced => 503,
+            Verb.Mail or Verb.Auth when _state != State.Ready => 503,
+            Verb.XClient when _state > State.Ready => 503,
+            Verb.Rcpt or Verb.Data or Verb.Bdat when _state == State.Ready => 503,
+            Verb.Data or Verb.Bdat when _state == State.Mail => 554,
+            Verb.Rcpt or Verb.Data when _state == State.Chunks => 503,
+            Verb.Turn or Verb.Etrn or Verb.Expn => 502,
+            _ => 0,
         };
-        if (command.Verb == Verb.Http)
+        if (command.Verb == Verb.Http || (command.Verb == Verb.Bdat && command.Code != 0))
         {
-            Close(refusal);
+            // An HTTP client; or nobody knows how many octets follow.
+            Close(command.Verb == Verb.Http ? 421 : command.Code);
             return;
         }
 
-        if (refusal != 0)
+        if (command.Verb == Verb.Bdat)
         {
-            Say(refusal);
+            Chunk(line, untimely != 0 ? untimely : _extended ? 0 : 503, ref sent);
+            return;
+        }
+
+        if (untimely + command.Code != 0)
+        {
+            Say(untimely != 0 ? untimely : command.Code);
             return;
         }
 
@@ -93,30 +111,42 @@ internal sealed class SlowSession(SlowLimits limits)
         {
             case Verb.Ehlo or Verb.Helo:
                 Clear();
+                _extended = command.Verb == Verb.Ehlo;
                 SayIdle(250);
                 break;
-            case Verb.Mail when command.Parameters!.Given.TryGetValue("SIZE", out string? size) && System.Numerics.BigInteger.Parse(size, System.Globalization.CultureInfo.InvariantCulture) > limits.Message:
+            case Verb.Mail when command.Parameters!.Given.TryGetValue("SIZE", out string? size) && BigInteger.Parse(size, CultureInfo.InvariantCulture) > limits.Message:
                 Say(552);
                 break;
             case Verb.Mail:
                 _from = command.Path;
+                _utf8 = command.Parameters!.Given.ContainsKey("SMTPUTF8");
+                _binary = command.Parameters.Given.GetValueOrDefault("BODY", "").Equals("BINARYMIME", StringComparison.OrdinalIgnoreCase);
                 _state = State.Mail;
                 SayIdle(250);
                 break;
             case Verb.Rcpt when _recipients.Count >= limits.Recipients:
                 Say(452);
                 break;
+            case Verb.Rcpt when !_utf8 && (command.Utf8 || !command.Parameters!.Given.GetValueOrDefault("ORCPT", "").All(char.IsAscii)):
+                Say(553);
+                break;
             case Verb.Rcpt:
                 AddRecipient(command.Domain.Length == 0 ? "postmaster@" + limits.Hostname : command.Path);
                 _state = State.Recipients;
                 Say(250);
                 break;
+            case Verb.Data when _binary:
+                Say(503);
+                break;
             case Verb.Data:
                 Say(354);
                 Message(ref sent);
                 break;
-            case Verb.StartTls:
+            case Verb.StartTls or Verb.Auth:
                 Say(502);
+                break;
+            case Verb.XClient:
+                Say(550);
                 break;
             case Verb.Rset:
                 if (introduced)
@@ -151,11 +181,61 @@ internal sealed class SlowSession(SlowLimits limits)
             return;
         }
 
-        string header = Regex.Match(data.Stored, @"\A(?:[^\r\n][^\n]*\n)*").Value;
-        int refusal = data.Stored.Length > limits.Message ? 552 : data.Bare ? 554 : Regex.Count(header, "^Received:", RegexOptions.Multiline | RegexOptions.IgnoreCase) >= 100 ? 554 : 0;
+        Store(data.Stored, data.Stored.Length > limits.Message ? 552 : data.Bare ? 554 : 0);
+    }
+
+    /// <summary>RFC 3030 §2: the octets of a chunk are never commands, whatever BDAT is answered.</summary>
+    private void Chunk(string line, int refusal, ref string sent)
+    {
+        Match argument = Regex.Match(line, "(?<size>[0-9]+)(?<last> +LAST)? *\t*", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
+        long size = long.Parse(argument.Groups["size"].Value, CultureInfo.InvariantCulture);
+        if (size / 10 > limits.Message)
+        {
+            Close(421);
+            return;
+        }
+
+        if (size > sent.Length)
+        {
+            _state = State.Closed;
+            return;
+        }
+
+        string chunk = sent[..(int)size];
+        sent = sent[(int)size..];
+        if (refusal != 0)
+        {
+            Say(refusal);
+            return;
+        }
+
+        if (_chunks.Length + size > limits.Message)
+        {
+            Clear();
+            Say(552);
+            return;
+        }
+
+        _chunks.Append(chunk);
+        _state = State.Chunks;
+        if (argument.Groups["last"].Success)
+        {
+            Store(_chunks.ToString(), !_binary && Regex.IsMatch(_chunks.ToString(), @"\r(?!\n)|(?<!\r)\n") ? 554 : 0);
+        }
+        else
+        {
+            Say(250);
+        }
+    }
+
+    /// <summary>The message is here: it is acknowledged, or refused; the transaction is over.</summary>
+    private void Store(string message, int refusal)
+    {
+        string header = Regex.Match(message, @"\A(?:[^\r\n][^\n]*\n)*").Value;
+        refusal = refusal == 0 && Regex.Count(header, "^Received:", RegexOptions.Multiline | RegexOptions.IgnoreCase) >= 100 ? 554 : refusal;
         if (refusal == 0)
         {
-            Mail.Add(new SlowMail(_from, string.Join(' ', _recipients), data.Stored));
+            Mail.Add(new SlowMail(_from, string.Join(' ', _recipients), message));
             _errors = 0;
             _idle = 0;
         }
@@ -164,18 +244,33 @@ internal sealed class SlowSession(SlowLimits limits)
         Say(refusal == 0 ? 250 : refusal);
     }
 
+    /// <summary>Which labels IDNA refuses is the one thing that this machine takes from the parser.</summary>
+    private SlowCommand Parse(string line)
+    {
+        SlowCommand command = SlowCommand.Read(line, limits.Offered);
+        bool idna = line.Contains("xn--", StringComparison.OrdinalIgnoreCase) || !line.All(char.IsAscii);
+        return idna && CommandParser.Parse(Octets.Of(line), limits.Offered, out _)?.Code == ReplyCode.ArgumentSyntaxError501 ? command with { Code = 501 } : command;
+    }
+
     private void AddRecipient(string path)
     {
-        string Key(string mailbox) => mailbox[..mailbox.LastIndexOf('@')] + mailbox[mailbox.LastIndexOf('@')..].ToLowerInvariant();
-        if (!_recipients.Exists(r => Key(r) == Key(path)))
+        if (!_recipients.Exists(r => SameMailbox(r, path)))
         {
             _recipients.Add(path);
         }
     }
 
+    private static bool SameMailbox(string a, string b)
+    {
+        int at = a.LastIndexOf('@') + 1;
+        return at == b.LastIndexOf('@') + 1 && a[..at] == b[..at] &&
+            (a.All(char.IsAscii) && b.All(char.IsAscii) ? a[at..].Equals(b[at..], StringComparison.OrdinalIgnoreCase) : Idna.SameDomain(Octets.Of(a[at..]), Octets.Of(b[at..])));
+    }
+
     private void Clear()
     {
         _recipients.Clear();
+        _chunks.Clear();
         _state = State.Ready;
     }
 

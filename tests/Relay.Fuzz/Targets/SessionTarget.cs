@@ -13,7 +13,7 @@ internal sealed class SessionTarget : IFuzzTarget
     [
         "EHLO c\r\n", "HELO c\r\n", "MAIL FROM:<a@b.example>\r\n", "MAIL FROM:<> SIZE=100 BODY=8BITMIME\r\n", "MAIL FROM:<a@b.example> SIZE=3000\r\n", "RCPT TO:<c@d.example>\r\n", "RCPT TO:<postmaster>\r\n",
         "RCPT TO:<C@D.EXAMPLE>\r\n", "DATA\r\n", "Subject: x\r\n\r\nbody\r\n.\r\n", ".\r\n", "\r\n.\r\n", "\r\n..\r\n", "\n.\n", "\r.\r", "RSET\r\n", "NOOP\r\n", "VRFY a\r\n", "HELP\r\n", "QUIT\r\n", "STARTTLS\r\n",
-        "AUTH PLAIN =\r\n", "BDAT 3\r\nabc", "BDAT 0 LAST\r\n", "XYZZY\r\n", "GET / HTTP/1.1\r\n", "\r\n", "\r", "\n", "\0", "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n", "Received: x\r\n",
+        "AUTH PLAIN =\r\n", "BDAT 3\r\nabc", "BDAT 3 LAST\r\na\r\n", "BDAT 0 LAST\r\n", "BDAT ", " LAST", "MAIL FROM:<> BODY=BINARYMIME\r\n", " SMTPUTF8", " BY=9;R", "XYZZY\r\n", "GET / HTTP/1.1\r\n", "\r\n", "\r", "\n", "\0", "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n", "Received: x\r\n",
     ];
 
     public static int Fuzz(ReadOnlySpan<byte> input)
