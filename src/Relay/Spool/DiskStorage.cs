@@ -49,7 +49,7 @@ internal sealed unsafe class DiskStorage : IStorage
     public int Open(string path, OpenMode mode, out int file)
     {
         // Without O_NONBLOCK a FIFO under the name of a segment would hold up the start for ever.
-        int flags = Libc.ReadWrite | Libc.CloseOnExec | Libc.NoFollow | Libc.NonBlocking | mode switch
+        int flags = (mode == OpenMode.ReadOnly ? Libc.ReadOnly : Libc.ReadWrite) | Libc.CloseOnExec | Libc.NoFollow | Libc.NonBlocking | mode switch
         {
             OpenMode.CreateNew => Libc.Create | Libc.Exclusive,
             OpenMode.OpenOrCreate => Libc.Create,

@@ -12,7 +12,7 @@ internal interface IStorage
     /// <summary>Adds the names of all entries.</summary>
     int List(string path, List<string> names);
 
-    /// <summary>Opens a regular file for reading and writing, never through a link. Other kinds of file are refused.</summary>
+    /// <summary>Opens a regular file for reading and, but for ReadOnly, writing; never through a link. Other kinds of file are refused.</summary>
     int Open(string path, OpenMode mode, out int file);
 
     int Close(int file);

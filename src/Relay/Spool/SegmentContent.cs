@@ -22,6 +22,9 @@ internal sealed class SegmentContent
     /// <summary>There is a record of the segment's generation.</summary>
     internal bool Any { get; set; }
 
+    /// <summary>Records that are whole, whether they count or not.</summary>
+    internal long Records { get; set; }
+
     /// <summary>Records behind the last batch that counts: never acknowledged.</summary>
     internal int Torn { get; set; }
 

@@ -47,6 +47,7 @@ internal sealed class SegmentScan
             at = Math.Min(found + header.RecordLength, _segment.Size);
             batchEnded = header.Type == RecordType.Marker;
             _content.Any = true;
+            _content.Records++;
             _content.LastSequence = Math.Max(_content.LastSequence, last);
             ReadRecord(header, found, at);
         }

@@ -155,7 +155,7 @@ internal sealed class FaultyStorage : IStorage
                 return Errno.Exists;
             }
 
-            if (!there && mode == OpenMode.Existing)
+            if (!there && mode is OpenMode.Existing or OpenMode.ReadOnly)
             {
                 return Errno.NotFound;
             }
