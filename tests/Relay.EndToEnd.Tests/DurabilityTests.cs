@@ -12,9 +12,10 @@ public sealed class DurabilityTests
     {
         OrderAudit audit = await AuditAsync("sync");
 
-        Figure.Report($"order audit: {audit.Audited} acknowledgements audited, {audit.Violations.Count} violations");
+        Figure.Report($"order audit: {audit.Audited} acknowledgements and {audit.Unlinked} removals audited, {audit.Violations.Count} violations");
         Assert.Empty(audit.Violations);
         Assert.Equal(Messages, audit.Audited);
+        Assert.Equal(Messages / 10, audit.Unlinked);
     }
 
     [Fact]
@@ -40,7 +41,7 @@ public sealed class DurabilityTests
         await using (RelayProcess relay = await RelayProcess.StartAsync(
             RelaySettings.SmartHost(server.Address, server.Port) with { Spool = $"path = \"spool\"\ndurability = \"{durability}\"" },
             environment: null,
-            strace, "-D", "-f", "-y", "-s", "400000", "-o", trace, "-e", "trace=write,pwrite64,writev,pwritev,pwritev2,fsync,fdatasync,sendto,sendmsg"))
+            strace, "-D", "-f", "--seccomp-bpf", "-y", "-s", "400000", "-o", trace, "-e", "trace=write,pwrite64,writev,pwritev,pwritev2,fsync,fdatasync,sendto,sendmsg,recvfrom,recvmsg,read,unlink"))
         {
             Task<Dictionary<string, string>>[] clients = [.. Enumerable.Range(0, 5).Select(i => Task.Run(() => SendAsync(relay, i), CancellationToken.None))];
             foreach ((string id, string mark) in (await Task.WhenAll(clients)).SelectMany(sent => sent))
@@ -48,6 +49,9 @@ public sealed class DurabilityTests
                 ids.Add(id, mark);
             }
 
+            await Eventually.True(
+                () => server.Count >= Messages && Directory.GetFiles(Path.Combine(relay.Folder, "spool"), "*.msg").Length == 0,
+                "all is delivered and settled");
             Assert.Equal(0, await relay.StopAsync());
         }
 

@@ -20,9 +20,14 @@ internal sealed partial class OrderAudit
     /// <summary>Acknowledgements found in the trace.</summary>
     public int Audited { get; private set; }
 
+    /// <summary>Files of large messages whose removal was found in the trace.</summary>
+    public int Unlinked { get; private set; }
+
     public List<string> Violations { get; } = [];
 
-    /// <summary>Audits the acknowledgements of the given messages: queue id -> a mark at the end of the message's content.</summary>
+    /// <summary>
+    /// Audits the acknowledgements of the given messages: queue id -> a mark at the end of the message's content. The next hop answers each with "250 2.0.0 Got it".
+    /// </summary>
     public static OrderAudit Of(IEnumerable<string> trace, IReadOnlyDictionary<string, string> marks)
     {
         var audit = new OrderAudit();
@@ -46,9 +51,16 @@ internal sealed partial class OrderAudit
         {
             if (_unfinished.Remove(resumed.Groups["thread"].Value, out Call? begun))
             {
-                _calls.Add(begun with { End = line, Result = Number(resumed.Groups["result"].Value) });
+                // What a call reads is told when it ends.
+                _calls.Add(begun with { Text = begun.Text + Head(text), End = line, Result = Number(resumed.Groups["result"].Value) });
             }
 
+            return;
+        }
+
+        if (text.Contains(" unlink(\"", StringComparison.Ordinal) && Unlink().Match(text) is { Success: true } unlink)
+        {
+            _calls.Add(new Call("unlink", unlink.Groups["path"].Value, "", line, line, 0));
             return;
         }
 
@@ -57,7 +69,7 @@ internal sealed partial class OrderAudit
             return;
         }
 
-        var call = new Call(match.Groups["name"].Value, match.Groups["path"].Value, text, line, End: line, Result: 0);
+        var call = new Call(match.Groups["name"].Value, match.Groups["path"].Value, match.Groups["name"].Value.StartsWith("re", StringComparison.Ordinal) ? Head(text) : text, line, End: line, Result: 0);
         if (text.EndsWith("<unfinished ...>", StringComparison.Ordinal))
         {
             _unfinished[match.Groups["thread"].Value] = call;
@@ -87,12 +99,47 @@ internal sealed partial class OrderAudit
         {
             Violations.Add($"{id}: acknowledged before {written[0].Path} was synced");
         }
+
+        if (written.Find(write => write.Path.EndsWith($"/{id}.msg", StringComparison.Ordinal)) is { } own)
+        {
+            CheckOwnFile(id, mark, own, sent);
+        }
     }
+
+    /// <summary>A message in a file of its own: its folder is synced between its content and the 250; it is unlinked after the next hop's 250 and a sync of the log behind that.</summary>
+    private void CheckOwnFile(string id, string mark, Call written, Call sent)
+    {
+        string folder = written.Path[..written.Path.LastIndexOf('/')];
+        if (!_calls.Exists(sync => sync.IsSync && sync.Path == folder && sync.Result == 0 && sync.Begin > written.End && sync.End < sent.Begin))
+        {
+            Violations.Add($"{id}: acknowledged before its folder was synced");
+        }
+
+        if (_calls.Find(call => call.Name == "unlink" && call.Path == written.Path) is not { } unlink)
+        {
+            return;
+        }
+
+        Unlinked++;
+        Call? left = _calls.Find(call => call.IsSocket && !call.IsSync && call.Begin > sent.Begin && call.Text.Contains(mark, StringComparison.Ordinal));
+        Call? taken = left is null ? null : _calls.Find(call => call.Begin > left.Begin && call.Path == left.Path && call.Text.Contains("250 2.0.0 Got it", StringComparison.Ordinal));
+        Call? recorded = taken is null ? null : _calls.Find(call => call.Name == "pwrite64" && call.Begin > taken.Begin && call.Path.EndsWith(".seg", StringComparison.Ordinal));
+        if (recorded is null || !_calls.Exists(sync => sync.IsSync && sync.Result == 0 && sync.Path == recorded.Path && sync.Begin > recorded.End && sync.End < unlink.Begin))
+        {
+            Violations.Add($"{id}: unlinked before its delivery was recorded and synced");
+        }
+    }
+
+    /// <summary>Of what is read only replies matter.</summary>
+    private static string Head(string text) => text[..Math.Min(text.Length, 300)];
 
     private static long Number(string text) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) ? value : -1;
 
     [GeneratedRegex(@"^(?<thread>\d+) +(?<name>\w+)\(\d+<(?<path>[^>]*)>", RegexOptions.None, matchTimeoutMilliseconds: 30_000)]
     private static partial Regex Begun();
+
+    [GeneratedRegex("^\\d+ +unlink\\(\"(?<path>[^\"]*)\"", RegexOptions.None, matchTimeoutMilliseconds: 30_000)]
+    private static partial Regex Unlink();
 
     [GeneratedRegex(@"^(?<thread>\d+) +<\.\.\. \w+ resumed>.*\) += (?<result>-?\d+)[^)]*$", RegexOptions.None, matchTimeoutMilliseconds: 30_000)]
     private static partial Regex Resumed();
