@@ -14,7 +14,7 @@ internal sealed class PostfixInstance : IAsyncDisposable
     private readonly string _postfix = Tool.Find("postfix", "postfix");
     private readonly string _configuration;
 
-    private PostfixInstance(string address, int port)
+    private PostfixInstance(string address, int port, string more)
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Postfix can only be started by root");
         _configuration = Directory.CreateDirectory(_folder.File("etc")).FullName;
@@ -45,7 +45,7 @@ internal sealed class PostfixInstance : IAsyncDisposable
             smtpd_tls_security_level = may
             smtpd_tls_chain_files = {pem}
             smtpd_tls_loglevel = 1
-
+            {more}
             """);
         _folder.Write("etc/master.cf", $"""
             {address}:{port} inet n - n - - smtpd
@@ -74,9 +74,10 @@ internal sealed class PostfixInstance : IAsyncDisposable
     /// <summary>What was delivered, as an mbox.</summary>
     public string Mailbox => File.Exists(_folder.File("mail/inbox")) ? File.ReadAllText(_folder.File("mail/inbox")) : "";
 
-    public static async Task<PostfixInstance> StartAsync(string address, int port)
+    /// <summary>Lines in <paramref name="more"/> overrule those of main.cf.</summary>
+    public static async Task<PostfixInstance> StartAsync(string address, int port, string more = "")
     {
-        var instance = new PostfixInstance(address, port);
+        var instance = new PostfixInstance(address, port, more);
         await using var owner = await ToolProcess.RunAsync("/bin/chown", ["postfix", instance._folder.File("data")]);
         Assert.True(owner.ExitCode == 0, owner.Transcript);
         await using var start = await ToolProcess.RunAsync(instance._postfix, ["-c", instance._configuration, "start"]);

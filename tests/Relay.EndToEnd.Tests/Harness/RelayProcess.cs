@@ -51,8 +51,22 @@ internal sealed class RelayProcess : IAsyncDisposable
     public bool HasExited => Process.HasExited;
 
     /// <summary>The most memory that this life has held, in bytes.</summary>
-    public long PeakMemory => 1024 * long.Parse(
-        File.ReadLines($"/proc/{Process.Id}/status").Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2],
+    public long PeakMemory => Status("VmHWM:");
+
+    /// <summary>The memory that it holds now, in bytes.</summary>
+    public long Memory => Status("VmRSS:");
+
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            using var process = System.Diagnostics.Process.GetProcessById(Process.Id);
+            return process.TotalProcessorTime;
+        }
+    }
+
+    private long Status(string name) => 1024 * long.Parse(
+        File.ReadLines($"/proc/{Process.Id}/status").Single(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ', '\t').Last(static word => char.IsAsciiDigit(word.FirstOrDefault())),
         CultureInfo.InvariantCulture);
 
     private ToolProcess Process => _process ?? throw new InvalidOperationException("the relay has not been started");

@@ -67,7 +67,8 @@ internal sealed class ScriptedSession(Stream transport, ServerScript script, Act
         Reset();
         string tls = script.Certificate is not null && _tls is null ? "250-STARTTLS\r\n" : "";
         string chunking = script.Chunking ? "250-CHUNKING\r\n" : "";
-        return $"250-mx.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n{tls}{chunking}250 SIZE 1000000000";
+        string utf8 = script.SmtpUtf8 ? "250-SMTPUTF8\r\n" : "";
+        return $"250-mx.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n{tls}{chunking}{utf8}250 SIZE 1000000000";
     }
 
     private string Mail(string command)

@@ -17,4 +17,7 @@ internal sealed record ServerScript
 
     /// <summary>Offer BDAT (RFC 3030).</summary>
     public bool Chunking { get; init; }
+
+    /// <summary>Offer internationalized addresses (RFC 6531).</summary>
+    public bool SmtpUtf8 { get; init; }
 }

@@ -72,9 +72,9 @@ internal sealed class ToolProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a program to its end and gives it back, with its exit code and all that it printed.</summary>
-    public static async Task<ToolProcess> RunAsync(string file, IEnumerable<string> arguments, string? input = null, TimeSpan? within = null, string? folder = null)
+    public static async Task<ToolProcess> RunAsync(string file, IEnumerable<string> arguments, string? input = null, TimeSpan? within = null, string? folder = null, IReadOnlyDictionary<string, string>? environment = null)
     {
-        var tool = Start(file, arguments, input, environment: null, folder);
+        var tool = Start(file, arguments, input, environment, folder);
         await tool.ExitAsync(within);
         return tool;
     }

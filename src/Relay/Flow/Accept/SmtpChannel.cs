@@ -27,6 +27,9 @@ internal sealed class SmtpChannel : IAsyncDisposable
     /// <summary>After a refusal that closes, what the client still sends is read for so long, or the reset would take the reply with it.</summary>
     private static readonly TimeSpan LingerTimeout = TimeSpan.FromSeconds(2);
 
+    /// <summary>And so much of it: whoever pours in more isn't about to read a reply.</summary>
+    private const long LingerOctets = 64 * 1024;
+
     private readonly ConnectionContext _connection;
     private TlsPipe? _tls;
 
@@ -114,9 +117,11 @@ internal sealed class SmtpChannel : IAsyncDisposable
     public async ValueTask LingerAsync()
     {
         Deadline.Set(LingerTimeout);
-        while (true)
+        long left = LingerOctets;
+        while (left > 0)
         {
             ReadResult read = await Input.ReadAsync().ConfigureAwait(false);
+            left -= read.Buffer.Length;
             Input.AdvanceTo(read.Buffer.End);
             if (read.IsCompleted || Deadline.HasExpired)
             {
