@@ -119,7 +119,13 @@ internal sealed class MemoryStorage : IStorage
 
     public int Sync(int file) => 0;
 
-    public int SyncDirectory(string path) => 0;
+    public int OpenDirectory(string path, out int folder)
+    {
+        folder = 0;
+        return 0;
+    }
+
+    public int SyncDirectory(int folder) => 0;
 
     public int Lock(int file) => 0;
 

@@ -30,10 +30,12 @@ internal sealed class CountingStorage : IStorage
         return _disk.Sync(file);
     }
 
-    public int SyncDirectory(string path)
+    public int OpenDirectory(string path, out int folder) => _disk.OpenDirectory(path, out folder);
+
+    public int SyncDirectory(int folder)
     {
         Interlocked.Increment(ref _syncs);
-        return _disk.SyncDirectory(path);
+        return _disk.SyncDirectory(folder);
     }
 
     public int Free(string path, out long octets) => _disk.Free(path, out octets);

@@ -14,6 +14,7 @@ internal sealed class OneFileEach(string folder, int concurrency, byte[] body)
     {
         var disk = new CountingStorage();
         Disk.Check(disk.CreateDirectory(folder), folder);
+        Disk.Check(disk.OpenDirectory(folder, out int names), folder);
         var latencies = new Latencies();
         long messages = 0;
         long start = Stopwatch.GetTimestamp();
@@ -26,7 +27,7 @@ internal sealed class OneFileEach(string folder, int concurrency, byte[] body)
                 Disk.Check(disk.Open(path, OpenMode.CreateNew, out int file), path);
                 Disk.Check(Disk.WriteAll(disk, file, body, 0), path);
                 Disk.Check(disk.Sync(file), path);
-                Disk.Check(disk.SyncDirectory(folder), folder);
+                Disk.Check(disk.SyncDirectory(names), folder);
                 latencies.Add(Stopwatch.GetTimestamp() - began);
                 Interlocked.Increment(ref messages);
                 disk.Close(file);
@@ -44,6 +45,7 @@ internal sealed class OneFileEach(string folder, int concurrency, byte[] body)
         }
 
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+        disk.Close(names);
         Directory.Delete(folder);
         return new RateResult(messages, elapsed, disk.Syncs, messages * body.Length, 0, latencies);
     }

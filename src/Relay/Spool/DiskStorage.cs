@@ -16,7 +16,12 @@ internal sealed unsafe class DiskStorage : IStorage
             error = CreateDirectory(parent);
             if (error == 0 && Path.GetDirectoryName(parent) is { Length: > 0 } above)
             {
-                error = SyncDirectory(above);
+                error = OpenDirectory(above, out int folder);
+                if (error == 0)
+                {
+                    error = SyncDirectory(folder);
+                    Close(folder);
+                }
             }
 
             return error is 0 or Errno.Exists ? MakeDirectory(path) : error;
@@ -132,21 +137,26 @@ internal sealed unsafe class DiskStorage : IStorage
         return error;
     }
 
-    public int SyncDirectory(string path)
+    public int OpenDirectory(string path, out int folder)
     {
-        int folder = Libc.Open(path, Libc.ReadOnly | Libc.Directory | Libc.CloseOnExec, 0);
-        if (folder < 0)
+        int error;
+        do
         {
-            return Marshal.GetLastPInvokeError();
+            folder = Libc.Open(path, Libc.ReadOnly | Libc.Directory | Libc.CloseOnExec, 0);
+            error = folder >= 0 ? 0 : Marshal.GetLastPInvokeError();
         }
+        while (error == Errno.Interrupted);
+        return error;
+    }
 
+    public int SyncDirectory(int folder)
+    {
         int error;
         do
         {
             error = Libc.Sync(folder) == 0 ? 0 : Marshal.GetLastPInvokeError();
         }
         while (error == Errno.Interrupted);
-        Close(folder);
         return error;
     }
 

@@ -28,8 +28,11 @@ internal interface IStorage
     /// <summary>Makes content and length durable (fdatasync). After an error the content is lost; a second call proves nothing.</summary>
     int Sync(int file);
 
-    /// <summary>Makes the names in a folder durable.</summary>
-    int SyncDirectory(string path);
+    /// <summary>Opens a folder for <see cref="SyncDirectory"/>.</summary>
+    int OpenDirectory(string path, out int folder);
+
+    /// <summary>Makes the names in an open folder durable (fsync).</summary>
+    int SyncDirectory(int folder);
 
     /// <summary>Octets that new files in a folder may still take; 0 when no file can be made any more.</summary>
     int Free(string path, out long octets);

@@ -82,6 +82,11 @@ internal sealed class SpoolDirectory : IAsyncDisposable
         int lockFile = TakeLock(files);
         try
         {
+            if (files.OpenFolder() is var error and not 0)
+            {
+                throw new IOException($"spool {files.Folder} can't be opened: {Errno.Text(error)}");
+            }
+
             var recovery = new SpoolRecovery(files, log);
             recovery.Run();
             ids.StartAbove(recovery.LastId);
@@ -91,6 +96,7 @@ internal sealed class SpoolDirectory : IAsyncDisposable
         }
         catch
         {
+            files.CloseFolder();
             files.Storage.Close(lockFile);
             throw;
         }
@@ -167,6 +173,7 @@ internal sealed class SpoolDirectory : IAsyncDisposable
         Queue.Stop();
         await _committer.Ended.ConfigureAwait(false);
         await Segments.StopAsync().ConfigureAwait(false);
+        Files.CloseFolder();
         Files.Storage.Close(_lock);
         _stopping.Dispose();
     }

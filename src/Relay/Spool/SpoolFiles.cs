@@ -5,13 +5,15 @@ namespace Relay.Spool;
 
 /// <summary>
 /// The spool's folder: the names of its files, whole reads and writes, and syncs as far as the durability asks for them. Errors are errnos, 0 is none. Any
-/// thread.
+/// thread, but for opening and closing the folder, between which its names can be synced.
 /// </summary>
 internal sealed class SpoolFiles(IStorage storage, string folder, Durability durability)
 {
     internal const string SegmentSuffix = ".seg";
     internal const string IndexSuffix = ".idx";
     internal const string BodySuffix = ".msg";
+
+    private int _folder = -1;
 
     internal IStorage Storage => storage;
 
@@ -27,9 +29,30 @@ internal sealed class SpoolFiles(IStorage storage, string folder, Durability dur
 
     internal int Sync(int file) => durability == Durability.Sync ? storage.Sync(file) : 0;
 
-    internal int SyncFolder() => SyncOther(folder);
+    /// <summary>Held as long as the spool is open: a sync of the names that needed a descriptor would fail, and fail the spool, just because there are too many clients.</summary>
+    internal int OpenFolder() => storage.OpenDirectory(folder, out _folder);
 
-    internal int SyncOther(string path) => durability == Durability.Sync ? storage.SyncDirectory(path) : 0;
+    internal void CloseFolder() => storage.Close(_folder);
+
+    internal int SyncFolder() => durability == Durability.Sync ? storage.SyncDirectory(_folder) : 0;
+
+    /// <summary>Makes the names in another folder durable.</summary>
+    internal int SyncOther(string path)
+    {
+        if (durability != Durability.Sync)
+        {
+            return 0;
+        }
+
+        int error = storage.OpenDirectory(path, out int other);
+        if (error == 0)
+        {
+            error = storage.SyncDirectory(other);
+            storage.Close(other);
+        }
+
+        return error;
+    }
 
     internal int WriteAll(int file, ReadOnlySpan<byte> bytes, long offset)
     {

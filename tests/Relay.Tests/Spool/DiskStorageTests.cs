@@ -89,11 +89,14 @@ public sealed class DiskStorageTests : IDisposable
         Assert.Equal(0, _disk.Read(file, bytes, 3, out int read));
         Assert.Equal("hello"u8, bytes.AsSpan(0, read));
         Assert.Equal(0, _disk.Sync(file));
-        Assert.Equal(0, _disk.SyncDirectory(_folder));
+        Assert.Equal(0, _disk.OpenDirectory(_folder, out int folder));
+        Assert.Equal(0, _disk.SyncDirectory(folder));
+        Assert.Equal(0, _disk.Close(folder));
+        Assert.Equal(9, _disk.SyncDirectory(folder));
         Assert.Equal(0, _disk.Close(file));
         Assert.Equal(9, _disk.Sync(file));
         Assert.Equal(Errno.NotFound, _disk.Unlink(Path.Combine(_folder, "none")));
-        Assert.Equal(Errno.NotFound, _disk.SyncDirectory(Path.Combine(_folder, "none")));
+        Assert.Equal(Errno.NotFound, _disk.OpenDirectory(Path.Combine(_folder, "none"), out _));
     }
 
     [Fact]

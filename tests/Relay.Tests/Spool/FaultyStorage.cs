@@ -253,10 +253,27 @@ internal sealed class FaultyStorage : IStorage
         }
     }
 
-    public int SyncDirectory(string path)
+    public int OpenDirectory(string path, out int folder)
     {
         lock (_gate)
         {
+            folder = -1;
+            if (Failed("open", path) is var error and not 0)
+            {
+                return error;
+            }
+
+            folder = _nextFile++;
+            _open[folder] = (new Node { IsFolder = true }, path);
+            return 0;
+        }
+    }
+
+    public int SyncDirectory(int folder)
+    {
+        lock (_gate)
+        {
+            string path = _open[folder].Path;
             Syncs++;
             if (Failed("syncdir", path) is var error and not 0)
             {

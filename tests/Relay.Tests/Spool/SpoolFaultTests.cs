@@ -66,6 +66,48 @@ public sealed class SpoolFaultTests
     }
 
     [Fact]
+    public async Task Without_any_descriptor_small_mail_goes_on_and_large_mail_is_refused_until_there_are_some()
+    {
+        await using TestSpool spool = TestSpool.Open(_disk);
+        SpooledMessage large = await spool.Store(TestSpool.Body(1, 300_000));
+        await Ready(bodies: 1);
+        _disk.Fault = (c, _) => c == "open" ? Errno.TooMany : 0;
+        for (int i = 0; i < 40; i++)
+        {
+            // Several segments full: each that was emptied is used again, which takes a sync of the folder.
+            SpooledMessage small = await spool.Store(TestSpool.Body(i, 7000));
+            Assert.Equal(SpoolFailure.Failed, (await spool.TryStore(TestSpool.Body(2, 300_000))).Failure);
+            spool.Settle(small);
+            await spool.Spool.FlushAsync();
+            await TestSpool.Until(() => spool.Spool.Health.Status == SpoolStatus.Healthy);
+        }
+
+        Assert.Throws<SpoolReadException>(() => spool.Read(large));
+        _disk.Fault = null;
+        Assert.Equal(TestSpool.Body(1, 300_000), spool.Read(large));
+        SpooledMessage after = await spool.Store(TestSpool.Body(3, 300_000));
+        await using TestSpool again = TestSpool.Open(_disk.Crash(null));
+        Assert.Equal([large.Id, after.Id], again.Recovered.Select(m => m.Message.Id));
+    }
+
+    [Fact]
+    public async Task Without_descriptors_in_the_midst_of_a_large_message_it_still_becomes_durable()
+    {
+        await using TestSpool spool = TestSpool.Open(_disk);
+        await Ready();
+        using SpoolTransaction transaction = spool.Spool.Begin();
+        byte[] body = TestSpool.Body(1, 300_000);
+        body.CopyTo(transaction.GetSpan(body.Length));
+        transaction.Advance(body.Length);
+        await transaction.FlushAsync();
+        _disk.Fault = (c, _) => c == "open" ? Errno.TooMany : 0;
+        CommitResult result = await transaction.CommitAsync(TestSpool.Envelope("to@example.net"), DateTimeOffset.UnixEpoch, null);
+        Assert.NotNull(result.Message);
+        await using TestSpool again = TestSpool.Open(_disk.Crash(null));
+        Assert.Equal(body, again.Read(Assert.Single(again.Recovered).Message));
+    }
+
+    [Fact]
     public async Task Without_space_for_segments_the_spool_is_full_until_there_is_some()
     {
         await using TestSpool spool = TestSpool.Open(_disk);
