@@ -153,9 +153,11 @@ internal sealed class CrashStates : IStorage
         return error;
     }
 
-    public int SyncDirectory(string path)
+    public int OpenDirectory(string path, out int folder) => _disk.OpenDirectory(path, out folder);
+
+    public int SyncDirectory(int folder)
     {
-        int error = _disk.SyncDirectory(path);
+        int error = _disk.SyncDirectory(folder);
         lock (_gate)
         {
             if (error == 0 && !ForgetSyncs)
