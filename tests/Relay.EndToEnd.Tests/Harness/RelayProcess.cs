@@ -35,6 +35,9 @@ internal sealed class RelayProcess : IAsyncDisposable
     /// <summary>Standard error of all lives.</summary>
     public IReadOnlyList<string> Errors => [.. _earlierErrors, .. Process.Errors];
 
+    /// <summary>Standard error of the present life.</summary>
+    public IReadOnlyList<string> LifeErrors => Process.Errors;
+
     public IReadOnlyList<string> Output => Process.Output;
 
     /// <summary>The listeners in the order of the configuration.</summary>
@@ -55,6 +58,8 @@ internal sealed class RelayProcess : IAsyncDisposable
 
     /// <summary>The memory that it holds now, in bytes.</summary>
     public long Memory => Status("VmRSS:");
+
+    public int OpenFiles => Directory.GetFileSystemEntries($"/proc/{Process.Id}/fd").Length;
 
     public TimeSpan ProcessorTime
     {
