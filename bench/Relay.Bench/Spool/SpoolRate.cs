@@ -38,11 +38,8 @@ internal static class SpoolRate
         double batch = 0;
         for (int turn = 0; turn < Turns; turn++)
         {
-            string store = Path.Combine(folder, "spool");
-            var load = new SpoolLoad(store, concurrency, body);
+            var load = new SpoolLoad(Path.Combine(folder, "spool"), concurrency, body);
             spool.Add(await load.RunAsync(WarmUp, Turn).ConfigureAwait(false));
-            // Each turn begins with an empty spool: nobody here takes what a recovery would find.
-            Directory.Delete(store, recursive: true);
             // A large message's body is in its own file: the limit has to write it as well.
             batch = size > 128 * KiB ? load.BatchOctets + (load.BatchMessages * size) : load.BatchOctets;
             raw.Add(new RawLog(Path.Combine(folder, "raw")).Run(batch, load.BatchMessages, Turn).Rate);
