@@ -7,7 +7,7 @@ namespace Relay.Protocol.Smtp;
 public static class Replies
 {
     // Positive.
-    public static readonly Reply Help214 = Reply.Of(ReplyCode.Help214, 2, 0, 0, "RFC 5321 is spoken here: EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
+    public static readonly Reply Help214 = Reply.Of(ReplyCode.Help214, 2, 0, 0, "commands: EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT");
     public static readonly Reply TlsReady220 = Reply.Of(ReplyCode.ServiceReady220, 2, 0, 0, "ready to start TLS");
     public static readonly Reply Closing221 = Reply.Of(ReplyCode.ServiceClosing221, 2, 0, 0, "bye");
     public static readonly Reply Reset250 = Reply.Of(ReplyCode.Completed250, 2, 0, 0, "flushed");
@@ -36,7 +36,6 @@ public static class Replies
     public static readonly Reply EndlessMessage421 = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 3, 4, "the message is far too big and does not end");
     public static readonly Reply TooSlow421 = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 4, 2, "too slow");
     public static readonly Reply NoMailInSight421 = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 7, 0, "too many commands without mail");
-    public static readonly Reply AuthUnavailable454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "temporary authentication failure");
     public static readonly Reply LocalError451 = Reply.Of(ReplyCode.LocalError451, 4, 3, 0, "local error, try again later");
     public static readonly Reply StorageFull452 = Reply.Of(ReplyCode.InsufficientStorage452, 4, 3, 1, "storage full, try again later");
 
@@ -80,9 +79,7 @@ public static class Replies
     public static readonly Reply AddressNotAscii553 = Reply.Of(ReplyCode.MailboxNameNotAllowed553, 5, 6, 7, "a non-ASCII address needs SMTPUTF8");
 
     // Permanent: the session.
-    public static readonly Reply Blocked554 = Reply.Of(ReplyCode.TransactionFailed554, 5, 7, 1, "no mail is taken from this address");
     public static readonly Reply Blocked503 = Reply.Of(ReplyCode.BadSequence503, 5, 7, 1, "no mail is taken from this address");
-    public static readonly Reply EarlyTalker554 = Reply.Of(ReplyCode.TransactionFailed554, 5, 5, 0, "you spoke before the greeting");
     public static readonly Reply XClientRefused550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, "XCLIENT is not for this address");
     public static readonly Reply AuthMechanismUnknown504 = Reply.Of(ReplyCode.ParameterNotImplemented504, 5, 5, 4, "mechanism not supported");
     public static readonly Reply AuthRepeated503 = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "already authenticated");
@@ -99,7 +96,6 @@ public static class Replies
 
     // Permanent: the transaction.
     public static readonly Reply ChunksOpen503 = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "a message is coming by BDAT: finish it, or RSET");
-    public static readonly Reply ChunkFailed503 = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "an earlier BDAT was refused: send RSET");
     public static readonly Reply ChunkNeedsEhlo503 = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "BDAT is for clients that said EHLO");
     public static readonly Reply BinaryNeedsChunks503 = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "BODY=BINARYMIME goes with BDAT only");
     public static readonly Reply HoldTooLong501 = Reply.Of(ReplyCode.ArgumentSyntaxError501, 5, 5, 4, "the hold is longer than this server allows");

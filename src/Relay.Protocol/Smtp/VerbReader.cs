@@ -28,7 +28,8 @@ internal static class VerbReader
     private const uint Xcli = 'X' | 'C' << 8 | 'L' << 16 | 'I' << 24;
     private const uint Ient = 'I' | 'E' << 8 | 'N' << 16 | 'T' << 24;
 
-    /// <summary>The verb at the start of <paramref name="line"/>; <paramref name="length"/> is what it took. The verb is followed by a space or nothing, or it is unknown.</summary>
+    /// <summary>The verb at the start of <paramref name="line"/>; <paramref name="length"/> is what it took. The verb is followed by a space or nothing, or it is unknown.
+    /// But BDAT is one also before a TAB: were it unknown, the octets of a chunk that a client means by it would be read as commands.</summary>
     public static Verb Read(ReadOnlySpan<byte> line, out int length)
     {
         length = 0;
@@ -38,7 +39,7 @@ internal static class VerbReader
         }
 
         uint word = BinaryPrimitives.ReadUInt32LittleEndian(line) & UpperCase;
-        if (line.Length == 4 || line[4] == ' ')
+        if (line.Length == 4 || line[4] == ' ' || (word == Bdat && line[4] == '\t'))
         {
             length = 4;
             Verb verb = word switch

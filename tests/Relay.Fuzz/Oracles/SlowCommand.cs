@@ -18,6 +18,11 @@ internal sealed record SlowCommand(Verb Verb, int Code, string Path = "", string
     {
         line = line.TrimEnd(' ', '\t');
         string word = line.Split(' ')[0];
+        if (Regex.IsMatch(word, @"\ABDAT\t", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant))
+        {
+            return new SlowCommand(Verb.Bdat, 501);
+        }
+
         if (!word.All(char.IsAscii) || !Verbs.TryGetValue(word.ToUpperInvariant(), out Verb verb))
         {
             return new SlowCommand(Regex.IsMatch(line, @"\A(?:GET|POST|CONNECT|HEAD|PUT|OPTIONS) ") ? Verb.Http : Verb.Unknown, 500);

@@ -43,6 +43,8 @@ public class ArgumentTests
     [InlineData("BDAT 5 5")]
     [InlineData("BDAT 5\0")]
     [InlineData("BDAT 5\tLAST")]
+    [InlineData("BDAT\t5 LAST")]
+    [InlineData("bdat\t")]
     public void F5_what_is_no_size_is_refused_and_says_that_it_was_BDAT(string line)
     {
         Reply? reply = CommandParser.Parse(Segments.Bytes(line), Extensions.Chunking, out Command command);
