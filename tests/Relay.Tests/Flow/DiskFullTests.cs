@@ -64,6 +64,27 @@ public class DiskFullTests
         Assert.True(relay.Engine.IsReady);
     }
 
+    /// <summary>K10.</summary>
+    [Fact]
+    public async Task Mail_flows_on_when_the_delivery_logs_disk_is_full()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux's");
+        await using var relay = new EngineFixture();
+        relay.Options = relay.Options with { DeliveryLogPath = "/dev/full" };
+        relay.Dns.Mx("dest.example", (10, "mx.dest.example")).Host("mx.dest.example", "192.0.2.1");
+        await relay.StartAsync();
+        for (int i = 1; i <= 3; i++)
+        {
+            int sent = i;
+            await relay.SendAsync("a@source.example", ["u@dest.example"]);
+            // The log tries its file every second.
+            await relay.PassTimeUntil(() => relay.Server.Mail.Count == sent, "delivery");
+            relay.Time.Advance(TimeSpan.FromSeconds(2));
+        }
+
+        Assert.True(relay.Engine.IsReady);
+    }
+
     private async Task<EngineFixture> StartAsync()
     {
         var relay = new EngineFixture { Storage = _disk };

@@ -145,6 +145,39 @@ public class InboundExtensionTests
         await Eventually.True(() => relay.Server.Mail.Any(static m => m.From.Length == 0 && m.Body.Contains("Status: 5.4.7", StringComparison.Ordinal)), "the report");
     }
 
+    [Fact]
+    public async Task A_sender_who_wants_to_be_told_when_a_time_has_passed_is_told_once_and_the_tries_go_on()
+    {
+        await using EngineFixture relay = Fixture();
+        bool busy = true;
+        relay.Server.Answer = line => busy && line.StartsWith("RCPT TO:<u@", StringComparison.Ordinal) ? "450 4.2.1 busy" : null;
+        await relay.StartAsync();
+        await using (TestClient client = await EhloAsync(relay))
+        {
+            await client.SayAsync("MAIL FROM:<a@source.example> BY=600;N", "250");
+            await client.SayAsync("RCPT TO:<u@dest.example>", "250");
+            await client.SayAsync("DATA", "354");
+            await client.SayAsync("Subject: soon\r\n.", "250 2.0.0 queued");
+        }
+
+        DateTimeOffset due = relay.Time.GetUtcNow() + TimeSpan.FromMinutes(10);
+        await relay.PassTimeUntil(() => Told(relay) == 1, "the word that it is late", TimeSpan.FromSeconds(1));
+        Assert.True(relay.Time.GetUtcNow() >= due);
+        Assert.Contains("Status: 4.4.7", relay.Server.Mail.Single().Body, StringComparison.Ordinal);
+
+        await relay.RestartAsync();
+        int tries = Tries(relay);
+        await relay.PassTimeUntil(() => Tries(relay) >= tries + 2, "two more tries", TimeSpan.FromSeconds(5));
+        busy = false;
+        await relay.PassTimeUntil(() => relay.Log("delivered").Any(static l => l.GetProperty("to").GetString() == "u@dest.example"), "delivery", TimeSpan.FromSeconds(5));
+        Assert.Equal(1, Told(relay));
+        Assert.Equal(2, relay.Server.Mail.Count);
+    }
+
+    private static int Told(EngineFixture relay) => relay.Server.Mail.Count(static m => m.From.Length == 0 && m.Body.Contains("Action: delayed", StringComparison.Ordinal));
+
+    private static int Tries(EngineFixture relay) => relay.Server.Commands.Count(static c => c.StartsWith("RCPT TO:<u@dest.example>", StringComparison.Ordinal));
+
     private static async Task SendUtf8Async(EngineFixture relay)
     {
         await using TestClient client = await EhloAsync(relay);

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net.Security;
 using System.Text;
+using Microsoft.AspNetCore.Connections;
 using Relay.Tls;
 
 namespace Relay.Tests.Support;
@@ -69,6 +70,28 @@ internal sealed class TestClient : IAsyncDisposable
         _reader = new StreamReader(_tls.Input.AsStream(), Encoding.Latin1);
     }
 
+    /// <summary>Says close_notify; from then on the client speaks in clear, as no client should.</summary>
+    public async Task EndTlsAsync()
+    {
+        await _tls!.DisposeAsync();
+        _tls = null;
+        _pipe = _transport;
+    }
+
+    /// <summary>The connection ends here (FIN), as far as the server can tell: without a word of TLS, and with nobody left to read.</summary>
+    public async Task FinishAsync()
+    {
+        await _transport.Output.CompleteAsync();
+        await _transport.Input.CompleteAsync();
+    }
+
+    /// <summary>The connection is reset (RST): what the server hasn't read yet is lost.</summary>
+    public async Task ResetAsync()
+    {
+        await _transport.Output.CompleteAsync(new ConnectionResetException("The client reset the connection."));
+        await _transport.Input.CompleteAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_tls is { } tls)
@@ -76,7 +99,6 @@ internal sealed class TestClient : IAsyncDisposable
             await tls.DisposeAsync();
         }
 
-        await _transport.Output.CompleteAsync();
-        await _transport.Input.CompleteAsync();
+        await FinishAsync();
     }
 }
