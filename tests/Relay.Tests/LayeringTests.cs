@@ -45,7 +45,7 @@ public partial class LayeringTests
         Assert.Empty(wrong);
     }
 
-    private static string Root()
+    internal static string Root()
     {
         string? folder = AppContext.BaseDirectory;
         while (folder is not null && !File.Exists(Path.Combine(folder, "Relay.sln")))
