@@ -201,7 +201,11 @@ public sealed class SpoolInspector : IDisposable
         }
         else if (!SegmentHeader.TryRead(bytes[..read], out SegmentHeader header, out uint version))
         {
-            Problem(path, 0, "the segment's header is damaged: its records were not looked at");
+            // A crash while it was made leaves one that nothing was ever written to.
+            if (HasRecords(file, length))
+            {
+                Problem(path, 0, "the segment's header is damaged: its records were not looked at");
+            }
         }
         else if (version is not (SegmentHeader.CurrentVersion or SegmentHeader.EarlierVersion))
         {
@@ -213,6 +217,21 @@ public sealed class SpoolInspector : IDisposable
         }
 
         return null;
+    }
+
+    /// <summary>Whether there is anything but zeros behind the header, or anything that can't be read.</summary>
+    private bool HasRecords(int file, long length)
+    {
+        byte[] piece = new byte[64 * 1024];
+        for (long at = SegmentHeader.DataStart; at < length; at += piece.Length)
+        {
+            if (_files.ReadAll(file, piece, at, out int read) != 0 || piece.AsSpan(0, read).ContainsAnyExcept((byte)0))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>What every segment says of messages in others, and up to where it says that another was durable.</summary>
