@@ -44,6 +44,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private DeliveryLoop? _delivery;
     private Task _scheduler = Task.CompletedTask;
     private Task _recovery = Task.CompletedTask;
+    private Task _readBack = Task.CompletedTask;
     private volatile bool _recoveryFailed;
 
     public RelayEngine(EngineOptions options, TimeProvider time, ILoggerFactory logs)
@@ -71,7 +72,7 @@ public sealed class RelayEngine : IAsyncDisposable
         : null;
 
     /// <summary>What is wrong although mail is accepted, in one line; null when nothing is.</summary>
-    public string? Degraded => _recoveryFailed ? "not all undelivered mail was found in the spool"
+    public string? Degraded => _recoveryFailed ? "not all undelivered mail in the spool is known to the queue"
         : _spool?.Health is { Status: SpoolStatus.Healthy, Reason.Length: > 0 } health ? health.Reason
         : null;
 
@@ -137,6 +138,7 @@ public sealed class RelayEngine : IAsyncDisposable
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _scheduler.ConfigureAwait(false);
         await _recovery.ConfigureAwait(false);
+        await _readBack.ConfigureAwait(false);
         if (_delivery is { } delivery)
         {
             await delivery.StopAsync(grace).ConfigureAwait(false);
@@ -181,7 +183,7 @@ public sealed class RelayEngine : IAsyncDisposable
         BounceMessage bounces = _bounces = new BounceMessage(spool, queue, options.Hostname, _time);
         _settlement = new Settlement(spool, queue, bounces, _deliveries, _metrics, settings.Retry, _time, Random.Shared, _log);
         _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, settings);
-        _metrics.ObserveQueue(() => queue.Depth);
+        _metrics.ObserveQueue(() => queue.Depth, () => spool.Parked);
         _metrics.ObserveSpool(
             () => (spool.Count(SpoolStatus.Healthy), spool.Count(SpoolStatus.Full), spool.Count(SpoolStatus.Failed)), options.Spool.Durability == Durability.Sync ? "sync" : "os");
         _metrics.ObserveRecovery(() => !_recovery.IsCompleted);
@@ -205,6 +207,7 @@ public sealed class RelayEngine : IAsyncDisposable
         }
 
         _recovery = RecoverAsync(spool, queue);
+        _readBack = ReadBackAsync(spool, queue);
     }
 
     /// <summary>The mail of before is found while new mail comes in already.</summary>
@@ -226,6 +229,22 @@ public sealed class RelayEngine : IAsyncDisposable
         {
             // A bug: what wasn't found stays in the spool, and a restart looks again.
             EngineLog.NotRecovered(_log, found, e);
+            _recoveryFailed = true;
+        }
+    }
+
+    /// <summary>What came when the queue was full comes back, behind what is older.</summary>
+    private async Task ReadBackAsync(MessageSpool spool, MessageQueue queue)
+    {
+        await _recovery.ConfigureAwait(false);
+        try
+        {
+            await spool.ReadBackAsync(queue.Recover, _stopping.Token).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // As above.
+            EngineLog.NotReadBack(_log, spool.Parked, e);
             _recoveryFailed = true;
         }
     }

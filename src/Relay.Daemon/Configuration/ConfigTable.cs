@@ -25,6 +25,8 @@ internal static class ConfigTable
     // Below, a message with many recipients hardly fits; above, recovery would read no such file.
     private static readonly ConfigType<long> SegmentSize = new SizeType(1 << 20, 1 << 30);
 
+    private static readonly ConfigType<int> MessagesInMemory = new IntegerType(1000, 1_000_000_000);
+
     public static readonly IReadOnlyList<ConfigSection> Sections =
     [
         new("", "The top of the file, before the first section.",
@@ -42,6 +44,8 @@ internal static class ConfigTable
                 "`sync`: a message is acknowledged when the disk has it. `os`: when the operating system has it; a power cut may lose acknowledged mail."),
             ConfigKey.Of("segment_size", SegmentSize, d => (long)d.Spool.SegmentSize, (d, v) => d.Spool = d.Spool with { SegmentSize = (int)(v & -4096) },
                 "A file of the log, made in full ahead of need; the log takes four at least. Smaller for a small disk. Rounded down to pages of 4096."),
+            ConfigKey.Of("messages_in_memory", MessagesInMemory, d => d.Spool.MessagesInMemory, (d, v) => d.Spool = d.Spool with { MessagesInMemory = v },
+                "The most of the queue that is in memory, about half a KiB each. What comes beyond waits on disk alone, in order, and is acknowledged up to 5 s later."),
         ]),
         new("listener", "An address on which clients are served; may stand there many times. Without any: 127.0.0.1:2525, relay, starttls. A change needs a restart.",
         [

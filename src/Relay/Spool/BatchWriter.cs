@@ -24,6 +24,9 @@ internal sealed class BatchWriter(SpoolFiles files, LogPosition durable, ulong l
 
     internal Segment? Segment => _segment;
 
+    /// <summary>Where the next record goes; between batches the end of the last one, with its page.</summary>
+    internal long Position => _bufferAt + _used;
+
     private static long MarkerLength => RecordHeader.PaddedLength(RecordFields.MarkerLength, 0);
 
     /// <summary>What the longest record of a segment may take.</summary>

@@ -8,7 +8,7 @@ namespace Relay.Spool;
 /// What arrives meanwhile is the next batch: no delay is made. Each transaction that was taken is finished exactly once, whatever happens.
 /// </summary>
 internal sealed class Committer(
-    CommitQueue queue, BatchWriter writer, SegmentStore segments, SpoolCondition condition, QueueIds ids, TimeProvider time, Action<SpoolBatch>? observer, ILogger log)
+    CommitQueue queue, BatchWriter writer, SegmentStore segments, SpoolTail tail, SpoolCondition condition, QueueIds ids, TimeProvider time, Action<SpoolBatch>? observer, ILogger log)
 {
     // A batch is synced when it is this long, so that the first in it don't wait for the last of a great crowd.
     private const long LongestBatch = 8 * 1024 * 1024;
@@ -28,6 +28,8 @@ internal sealed class Committer(
     private readonly SettlementBuffer _owed = new();
     private readonly List<QueueId> _bodies = [];
     private int _owedInBatch;
+    private int _parkedInBatch;
+    private long _parkedFrom;
     private SpoolFailure _passFailure;
 
     /// <summary>Completes when the queue has been stopped and all that could be written is.</summary>
@@ -97,7 +99,13 @@ internal sealed class Committer(
             return;
         }
 
-        transaction.WriteTo(writer);
+        bool parked = tail.ParksNext();
+        long offset = transaction.WriteTo(writer, parked);
+        if (parked && _parkedInBatch++ == 0)
+        {
+            _parkedFrom = offset;
+        }
+
         _open.Add(transaction);
         if (writer.Length >= LongestBatch)
         {
@@ -148,6 +156,11 @@ internal sealed class Committer(
                 _bodies.Clear();
             }
 
+            if (_parkedInBatch > 0)
+            {
+                tail.Add(segment, _parkedFrom, writer.Position, _parkedInBatch);
+            }
+
             TimeSpan slowest = _open.Count > 0 ? time.GetElapsedTime(_open[0].EnqueuedAt) : TimeSpan.Zero;
             observer?.Invoke(new SpoolBatch(_open.Count, settlements, length, time.GetElapsedTime(start), slowest));
             for (int i = 0; i < _open.Count; i += Chain)
@@ -169,10 +182,15 @@ internal sealed class Committer(
                 transaction.Finish(_passFailure);
             }
 
+            if (_parkedInBatch > 0)
+            {
+                tail.Drop();
+            }
+
             segments.Emptied(segment);
         }
 
-        _owedInBatch = 0;
+        _owedInBatch = _parkedInBatch = 0;
         _open.Clear();
     }
 

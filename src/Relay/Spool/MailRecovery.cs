@@ -28,7 +28,11 @@ internal sealed class MailRecovery(SpoolDirectory spool, IReadOnlyList<Segment> 
 
         for (int i = 0; i < old.Count && !stop.IsCancellationRequested; i++)
         {
-            Find(old[i], found);
+            if (!Find(old[i], found, stop))
+            {
+                return;
+            }
+
             _said.Remove(old[i].Number);
             spool.Segments.Release(old[i]);
         }
@@ -91,7 +95,8 @@ internal sealed class MailRecovery(SpoolDirectory spool, IReadOnlyList<Segment> 
         return content;
     }
 
-    private void Find(Segment segment, Action<RecoveredMessage> found)
+    /// <summary>Waits where there is no room in memory. False when it was stopped: then the segment has messages that nobody knows.</summary>
+    private bool Find(Segment segment, Action<RecoveredMessage> found, CancellationToken stop)
     {
         SegmentContent content = SegmentIndex.Read(spool.Files, segment, messages: true) ?? SegmentScan.Read(spool.Files, segment, segment.DurableEnd);
         foreach (SpooledMessage message in content.Messages)
@@ -102,9 +107,16 @@ internal sealed class MailRecovery(SpoolDirectory spool, IReadOnlyList<Segment> 
                 continue;
             }
 
+            if (!spool.Tail.TakeRoom(stop))
+            {
+                return false;
+            }
+
             segment.Add(message);
             found(new RecoveredMessage(message, message.Pending()));
         }
+
+        return true;
     }
 
     /// <summary>False when the bytes couldn't be copied: then the segment is kept.</summary>

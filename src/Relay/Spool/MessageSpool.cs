@@ -48,6 +48,15 @@ internal sealed class MessageSpool : IAsyncDisposable
     /// <summary>Octets of memory that hold bodies of accepted messages.</summary>
     public long CachedOctets => _memory.Cache.Taken;
 
+    /// <summary>Messages in memory: those that were given out and are not gone.</summary>
+    public long Messages => _memory.Queue.Taken;
+
+    /// <summary>Messages that wait on disk alone, but for those of before that have not been found yet.</summary>
+    public long Parked => _memory.Queue.Parked;
+
+    /// <summary>How long to hold back the acknowledgement of a new message; nothing while all of the queue is in memory.</summary>
+    public TimeSpan Pause => _memory.Queue.Pause;
+
     /// <summary>
     /// Opens the folders, making those that aren't there, and finds where their logs end. Throws IOException with one line that says why not: in use by another
     /// instance, not a folder, not writable, no space for a first segment, or one missing of those that belong together. The observer is called once a batch, on a
@@ -116,9 +125,15 @@ internal sealed class MessageSpool : IAsyncDisposable
 
     /// <summary>
     /// Reads the mail that was there at start, while new mail is accepted already, and gives every message with recipients to deliver to to <paramref name="found"/>: on a thread for each folder,
-    /// the oldest first in each. A message may be settled as soon as it was given. Once; completes when all was found, or early when it is stopped.
+    /// the oldest first in each, waiting where there is no room in memory. A message may be settled as soon as it was given. Once; completes when all was found, or early when it is stopped.
     /// </summary>
     public Task RecoverAsync(Action<RecoveredMessage> found, CancellationToken stop) => Task.WhenAll(_directories.Select(d => d.RecoverAsync(found, stop)));
+
+    /// <summary>
+    /// Gives out what was parked (<see cref="CommitResult.IsParked"/>), as what is in memory goes and leaves room: on a thread for each folder, in the order in which it came, until it is stopped. Once,
+    /// when <see cref="RecoverAsync"/> has found all that is older. A message may be settled as soon as it was given.
+    /// </summary>
+    public Task ReadBackAsync(Action<RecoveredMessage> found, CancellationToken stop) => Task.WhenAll(_directories.Select(d => d.ReadBackAsync(found, stop)));
 
     /// <summary>A reader of the body, the caller's to dispose. Opens no file yet.</summary>
     public SpoolBody OpenBody(SpooledMessage message) => new(message.Directory!, message);

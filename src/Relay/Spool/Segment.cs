@@ -12,6 +12,7 @@ internal sealed class Segment(int file, string path, long number, ulong generati
     private int _holds;
     private bool _retired;
     private long _liveLength;
+    private int _parked;
 
     internal int File => file;
 
@@ -28,6 +29,9 @@ internal sealed class Segment(int file, string path, long number, ulong generati
 
     /// <summary>Up to where a younger segment's marker said at start that this one was durable; 0 when none did.</summary>
     internal long DurableEnd { get; set; }
+
+    /// <summary>Messages in it are on disk alone: nobody could tell them that they were moved.</summary>
+    internal bool HasParked => Volatile.Read(ref _parked) > 0;
 
     /// <summary>Octets of the records of messages that are not gone.</summary>
     internal long LiveLength => Interlocked.Read(ref _liveLength);
@@ -65,7 +69,27 @@ internal sealed class Segment(int file, string path, long number, ulong generati
         }
     }
 
-    /// <summary>The messages in it that are not gone.</summary>
+    /// <summary>A message in it is live and nobody has it in memory. It takes a hold besides to keep the segment.</summary>
+    internal void Park(SpooledMessage message)
+    {
+        lock (_gate)
+        {
+            _parked++;
+            _liveLength += message.RecordLength;
+        }
+    }
+
+    /// <summary>A parked message was added, or its batch failed.</summary>
+    internal void Unpark(SpooledMessage message)
+    {
+        lock (_gate)
+        {
+            _parked--;
+            _liveLength -= message.RecordLength;
+        }
+    }
+
+    /// <summary>The messages in it that are not gone and not parked.</summary>
     internal List<SpooledMessage> Messages()
     {
         var messages = new List<SpooledMessage>();

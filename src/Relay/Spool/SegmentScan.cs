@@ -198,7 +198,7 @@ internal sealed class SegmentScan
         found = at;
         while (found + RecordHeader.Length <= _segment.Size)
         {
-            if (RecordHeader.TryRead(_window.Bytes(found, RecordHeader.Length), _segment.Generation, out header) && IsWhole(found, header))
+            if (_window.TryRecord(found, out header))
             {
                 return true;
             }
@@ -215,10 +215,6 @@ internal sealed class SegmentScan
 
         return false;
     }
-
-    private bool IsWhole(long at, RecordHeader header) =>
-        at + RecordHeader.Length + (long)header.FieldLength + header.BodyLength <= _segment.Size
-        && _window.Crc(at + sizeof(uint), RecordHeader.Length - sizeof(uint) + (long)header.FieldLength) == header.Crc;
 
     /// <summary>The zeros with which a batch fills up its page.</summary>
     private bool IsPadding(long at, long end) => end - at < BatchWriter.Page && end % BatchWriter.Page == 0 && _window.IsZero(at, (int)(end - at));

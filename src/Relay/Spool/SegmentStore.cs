@@ -380,7 +380,7 @@ internal sealed class SegmentStore
             long cost = segment.LiveLength + segment.SpeaksOf.Where(s => _withRecords.Contains(s.Key)).Sum(static s => s.Value);
             used += segment.Size;
             needed += cost;
-            if (cost > 0 && cost < least && cost < segment.Size / 2)
+            if (cost > 0 && !segment.HasParked && cost < least && cost < segment.Size / 2)
             {
                 sparsest = segment;
                 least = cost;

@@ -26,6 +26,19 @@ internal sealed class SegmentWindow(SpoolFiles files, Segment segment)
         return _window.AsSpan((int)(at - _at), length);
     }
 
+    /// <summary>The header of the record at a place. False when there is none, or header and fields are not whole; the body is not looked at.</summary>
+    internal bool TryRecord(long at, out RecordHeader header)
+    {
+        header = default;
+        return at + RecordHeader.Length <= segment.Size
+            && RecordHeader.TryRead(Bytes(at, RecordHeader.Length), segment.Generation, out header)
+            && at + RecordHeader.Length + (long)header.FieldLength + header.BodyLength <= segment.Size
+            && Crc(at + sizeof(uint), RecordHeader.Length - sizeof(uint) + (long)header.FieldLength) == header.Crc;
+    }
+
+    /// <summary>What was read before is read again.</summary>
+    internal void Forget() => _length = 0;
+
     internal uint Crc(long at, long length)
     {
         uint crc = 0;

@@ -19,6 +19,7 @@ internal sealed class SpoolDirectory : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private SpoolRecovery? _found;
     private Task _recovery = Task.CompletedTask;
+    private Task _readBack = Task.CompletedTask;
     private int _transactions;
 
     private SpoolDirectory(
@@ -34,9 +35,10 @@ internal sealed class SpoolDirectory : IAsyncDisposable
         Condition = new SpoolCondition(files.Folder, log);
         var maker = new SegmentMaker(files, options.SegmentSize, recovery.LastNumber, ids);
         Segments = new SegmentStore(maker, files, Condition, log, recovery.Segments, recovery.Empty);
+        Tail = new SpoolTail(memory.Queue, Segments, files.Folder, log);
         var writer = new BatchWriter(files, recovery.Durable, recovery.LastSequence);
         Queue = new CommitQueue(Condition);
-        _committer = new Committer(Queue, writer, Segments, Condition, ids, time, observer, log);
+        _committer = new Committer(Queue, writer, Segments, Tail, Condition, ids, time, observer, log);
         _compactor = new Compactor(files, Segments, Queue, Condition, ids, log);
         int error = Segments.Start();
         if (error != 0)
@@ -60,6 +62,8 @@ internal sealed class SpoolDirectory : IAsyncDisposable
     internal SpoolCondition Condition { get; }
 
     internal SegmentStore Segments { get; }
+
+    internal SpoolTail Tail { get; }
 
     internal CommitQueue Queue { get; }
 
@@ -118,14 +122,15 @@ internal sealed class SpoolDirectory : IAsyncDisposable
     {
         SpoolRecovery start = Interlocked.Exchange(ref _found, null) ?? throw new InvalidOperationException("The spool is recovered once.");
         var recovery = new MailRecovery(this, start.Segments, start.Bodies, start.IsDamaged);
-        _recovery = Task.Factory.StartNew(
-            () =>
-            {
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, _stopping.Token);
-                recovery.Run(found, either.Token);
-            },
-            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        _recovery = OnThread(either => recovery.Run(found, either), stop);
         return _recovery;
+    }
+
+    /// <summary>Gives parked mail out as there is room, on a thread of its own, until it is stopped. Once.</summary>
+    internal Task ReadBackAsync(Action<RecoveredMessage> found, CancellationToken stop)
+    {
+        _readBack = OnThread(either => new TailReader(this, found, either).Run(), stop);
+        return _readBack;
     }
 
     /// <summary>A transaction to begin; each owes one <see cref="End"/>.</summary>
@@ -168,6 +173,7 @@ internal sealed class SpoolDirectory : IAsyncDisposable
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _recovery.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _readBack.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Bodies.StopAsync().ConfigureAwait(false);
         await _compactor.StopAsync().ConfigureAwait(false);
         Queue.Stop();
@@ -211,8 +217,17 @@ internal sealed class SpoolDirectory : IAsyncDisposable
         return file;
     }
 
+    private Task OnThread(Action<CancellationToken> work, CancellationToken stop) => Task.Factory.StartNew(
+        () =>
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, _stopping.Token);
+            work(either.Token);
+        },
+        CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
     private void Forget(SpooledMessage message)
     {
+        Memory.Queue.Give();
         Memory.ReleaseCache(message.Uncache());
         Segment segment = message.Segment!;
         segment.Remove(message);

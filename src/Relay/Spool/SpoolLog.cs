@@ -51,6 +51,15 @@ internal static partial class SpoolLog
     [LoggerMessage(214, LogLevel.Debug, "segment {Number} emptied: {Octets} octets of live mail moved on")]
     internal static partial void MovedOut(ILogger log, long number, long octets);
 
+    [LoggerMessage(216, LogLevel.Warning, "spool {Folder}: with {Count} messages the queue in memory is full, what comes now waits on disk alone, and its acknowledgement is slowed")]
+    internal static partial void TailBegun(ILogger log, string folder, long count);
+
+    [LoggerMessage(217, LogLevel.Information, "spool {Folder}: no mail waits on disk alone any more")]
+    internal static partial void TailEnded(ILogger log, string folder);
+
+    [LoggerMessage(218, LogLevel.Error, "mail that waits on disk alone is damaged in segment {Number} at {Offset}: what is whole is delivered, the segment is kept until a restart")]
+    internal static partial void TailDamaged(ILogger log, long number, long offset);
+
     [LoggerMessage(215, LogLevel.Error, "body of {Id} can't be read, its segment stays: {Reason}")]
     internal static partial void NotMoved(ILogger log, QueueId id, string reason);
 }

@@ -1,6 +1,6 @@
 namespace Relay.Spool;
 
-/// <summary>The memory for bodies, shared by all folders of a spool: their buffers, and the budgets these count against. Any thread.</summary>
+/// <summary>The memory that all folders of a spool share: the bodies' buffers, and what bodies and messages count against. Any thread.</summary>
 internal sealed class SpoolMemory(SpoolOptions options)
 {
     // Free buffers that are kept for reuse.
@@ -13,6 +13,9 @@ internal sealed class SpoolMemory(SpoolOptions options)
 
     /// <summary>Bodies of accepted messages.</summary>
     internal MemoryBudget Cache { get; } = new(options.CacheBudget);
+
+    /// <summary>Messages that are not gone.</summary>
+    internal QueueBound Queue { get; } = new(options.MessagesInMemory);
 
     /// <summary>Gives back a buffer that was a message's copy in memory.</summary>
     internal void ReleaseCache(byte[]? buffer)

@@ -17,8 +17,11 @@ public sealed record SpoolOptions
     /// <summary>Memory for bodies that are accepted and wait for their first delivery; beyond it they are read from disk.</summary>
     public long CacheBudget { get; init; } = 64L * 1024 * 1024;
 
-    public bool Equals(SpoolOptions? other) => other is not null && Paths.SequenceEqual(other.Paths)
-        && (Durability, SegmentSize, BufferBudget, CacheBudget) == (other.Durability, other.SegmentSize, other.BufferBudget, other.CacheBudget);
+    /// <summary>The most messages that are in memory, 1 at least; each takes about 430 octets and its envelope. What comes beyond waits on disk alone.</summary>
+    public int MessagesInMemory { get; init; } = 1_000_000;
 
-    public override int GetHashCode() => HashCode.Combine(Paths.Count, Durability, SegmentSize, BufferBudget, CacheBudget);
+    public bool Equals(SpoolOptions? other) => other is not null && Paths.SequenceEqual(other.Paths)
+        && (Durability, SegmentSize, BufferBudget, CacheBudget, MessagesInMemory) == (other.Durability, other.SegmentSize, other.BufferBudget, other.CacheBudget, other.MessagesInMemory);
+
+    public override int GetHashCode() => HashCode.Combine(Paths.Count, Durability, SegmentSize, BufferBudget, CacheBudget, MessagesInMemory);
 }

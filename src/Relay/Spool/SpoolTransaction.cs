@@ -27,6 +27,7 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
     private ManualResetValueTaskSourceCore<CommitResult> _source;
     private State _state = State.Pooled;
     private bool _abandoned;
+    private bool _parked;
     private SpoolFailure _failure;
     private SpooledMessage? _message;
     private CommitResult _result;
@@ -218,8 +219,8 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
         _spool.Queue.Enqueue(this);
     }
 
-    /// <summary>The committer's thread: the message's record, into a segment that has room for it.</summary>
-    internal void WriteTo(BatchWriter writer)
+    /// <summary>The committer's thread: the message's record, into a segment that has room for it. Returns its offset.</summary>
+    internal long WriteTo(BatchWriter writer, bool parked)
     {
         SpooledMessage message = _message!;
         Span<byte> fields = stackalloc byte[RecordFields.MessageLength];
@@ -228,11 +229,32 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
         RecordType type = message.OwnFile ? RecordType.LargeMessage : RecordType.Message;
         long offset = writer.Add(type, fields, message.Envelope.Bytes, body);
         message.LieIn(writer.Segment!, offset, new RecordHeader(type, fields.Length + message.Envelope.Bytes.Length, body.Length, 0, 0));
-        message.Segment!.Add(message);
+        _parked = parked;
+        if (parked)
+        {
+            message.Segment!.Park(message);
+        }
+        else
+        {
+            message.Segment!.Add(message);
+        }
+
+        return offset;
     }
 
     /// <summary>The batch with the record failed.</summary>
-    internal void Withdraw() => _message!.Segment!.Remove(_message);
+    internal void Withdraw()
+    {
+        if (_parked)
+        {
+            _message!.Segment!.Unpark(_message);
+        }
+        else
+        {
+            _message!.Segment!.Remove(_message);
+            _spool.Memory.Queue.Give();
+        }
+    }
 
     /// <summary>Ends the work under way; the session goes on in the thread pool. Any thread.</summary>
     internal void Finish(SpoolFailure failure)
@@ -296,11 +318,11 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
             return;
         }
 
-        _result = new CommitResult(failure == SpoolFailure.None ? _message : null, failure);
+        _result = failure == SpoolFailure.None ? new CommitResult(_message, failure, _parked) : new CommitResult(null, failure);
         if (failure == SpoolFailure.None)
         {
             _file.Keep();
-            if (!_message!.OwnFile && _buffer.Length > 0 && _spool.Memory.Cache.TryTake(_buffer.Capacity))
+            if (!_parked && !_message!.OwnFile && _buffer.Length > 0 && _spool.Memory.Cache.TryTake(_buffer.Capacity))
             {
                 // The buffer goes along as the copy in memory: the first delivery reads nothing.
                 _message.Cache(_buffer.Detach());

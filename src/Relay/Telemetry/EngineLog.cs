@@ -10,4 +10,7 @@ internal static partial class EngineLog
 
     [LoggerMessage(2, LogLevel.Critical, "the search for undelivered mail ended by our own fault after {Found} messages; the rest stays in the spool until a restart")]
     public static partial void NotRecovered(ILogger log, int found, Exception exception);
+
+    [LoggerMessage(3, LogLevel.Critical, "mail that waits on disk alone isn't read back any more, by our own fault; {Parked} messages stay in the spool until a restart")]
+    public static partial void NotReadBack(ILogger log, long parked, Exception exception);
 }

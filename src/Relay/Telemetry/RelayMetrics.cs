@@ -93,8 +93,12 @@ public sealed class RelayMetrics : IDisposable
     /// <summary><paramref name="reason"/> is the name of an enum's member, so that the label's values are few.</summary>
     public void OutboundFailed(string reason) => _outboundFailed.Add(1, Tag("reason", reason));
 
-    /// <summary>Asked at each scrape for the recipients that wait. Once, at start.</summary>
-    public void ObserveQueue(Func<long> depth) => _meter.CreateObservableGauge("relay.queue.recipients", depth, description: "Recipients that wait for delivery or are being delivered to.");
+    /// <summary>Asked at each scrape for the recipients that wait, and for the messages that do so on disk alone. Once, at start.</summary>
+    public void ObserveQueue(Func<long> depth, Func<long> parked)
+    {
+        _meter.CreateObservableGauge("relay.queue.recipients", depth, description: "Recipients that wait for delivery or are being delivered to.");
+        _meter.CreateObservableGauge("relay.queue.parked", parked, description: "Messages that wait on disk alone, because the queue in memory is full.");
+    }
 
     /// <summary>Asked at each scrape for the states of the spool's folders. Once, at start. <paramref name="durability"/> is the configuration's word.</summary>
     public void ObserveSpool(Func<(int Healthy, int Full, int Failed)> folders, string durability)

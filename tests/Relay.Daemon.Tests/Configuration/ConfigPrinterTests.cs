@@ -15,6 +15,7 @@ public sealed class ConfigPrinterTests
             path = "/work/spool"
             durability = "sync"
             segment_size = "64MiB"
+            messages_in_memory = 1000000
 
             [[listener]]
             address = "127.0.0.1:2525"

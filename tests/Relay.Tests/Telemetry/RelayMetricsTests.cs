@@ -20,7 +20,7 @@ public sealed class RelayMetricsTests : IDisposable
     public void Every_event_is_counted_where_it_belongs()
     {
         UseAll();
-        _metrics.ObserveQueue(() => 42);
+        _metrics.ObserveQueue(() => 42, () => 7);
         _metrics.ObserveSpool(() => (0, 2, 1), "os");
         _counters.Observe();
 
@@ -36,6 +36,7 @@ public sealed class RelayMetricsTests : IDisposable
         Assert.Equal(1, _counters["relay.outbound.opened"]);
         Assert.Equal(1, _counters["relay.outbound.failed Timeout"]);
         Assert.Equal(42, _counters["relay.queue.recipients"]);
+        Assert.Equal(7, _counters["relay.queue.parked"]);
         Assert.Equal(0, _counters["relay.spool.healthy"]);
         Assert.Equal((0, 2, 1), (_counters["relay.spool.folders healthy"], _counters["relay.spool.folders full"], _counters["relay.spool.folders failed"]));
         Assert.Equal(1, _counters["relay.spool.durability os"]);

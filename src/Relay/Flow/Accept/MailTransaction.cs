@@ -192,7 +192,18 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         }
 
         Record(message);
-        services.Queue.Enqueue(message);
+        if (!commit.IsParked)
+        {
+            services.Queue.Enqueue(message);
+        }
+
+        if (services.Spool.Pause is { Ticks: > 0 } pause)
+        {
+            // More comes than goes: the client hears of it by waiting, not by a refusal. What the message took while it was received is free meanwhile.
+            Reset();
+            await Task.Delay(pause, services.Time, services.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         return new MailResult(ReceiveStatus.Complete, null, id);
     }
 

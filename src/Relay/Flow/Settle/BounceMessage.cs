@@ -35,7 +35,11 @@ internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, stri
             return false;
         }
 
-        queue.Enqueue(message);
+        if (!commit.IsParked)
+        {
+            queue.Enqueue(message);
+        }
+
         return true;
     }
 
