@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using Microsoft.Extensions.Logging.Abstractions;
+using Relay.Flow.Accept;
 using Relay.Testing;
 
 namespace Relay.Bench.Session;
@@ -7,6 +8,9 @@ namespace Relay.Bench.Session;
 /// <summary>An established session over pipes in memory, with spool and queue on a disk that costs a copy.</summary>
 public abstract class SessionBenchmark
 {
+    /// <summary>A session bears so many refusals that one of them can be measured many times.</summary>
+    private static readonly EngineOptions Options = MemoryRelay.Options with { Limits = new LimitOptions { Errors = 1000 } };
+
     private MemoryClient? _client;
     private MemoryRelay? _relay;
 
@@ -21,7 +25,7 @@ public abstract class SessionBenchmark
     protected void Connect()
     {
         _client?.Finish();
-        _relay ??= new MemoryRelay(MemoryRelay.Options, NullLogger.Instance);
+        _relay ??= new MemoryRelay(Options, NullLogger.Instance);
         _client = _relay.Connect();
         _client.Replies(1);
         Say("EHLO client.example\r\n"u8, 1, 250);
