@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Relay.Tests.Support;
 
 namespace Relay.Tests;
 
@@ -24,7 +25,7 @@ public partial class LayeringTests
     [Fact]
     public void A_folder_uses_only_what_lies_below_it()
     {
-        string source = Path.Combine(Root(), "src", "Relay");
+        string source = Path.Combine(SourceTree.Root, "src", "Relay");
         var wrong = new List<string>();
         foreach (string file in Directory.GetFiles(source, "*.cs", SearchOption.AllDirectories))
         {
@@ -43,17 +44,6 @@ public partial class LayeringTests
         }
 
         Assert.Empty(wrong);
-    }
-
-    internal static string Root()
-    {
-        string? folder = AppContext.BaseDirectory;
-        while (folder is not null && !File.Exists(Path.Combine(folder, "Relay.sln")))
-        {
-            folder = Path.GetDirectoryName(folder);
-        }
-
-        return folder ?? throw new InvalidOperationException("Relay.sln is not above the test's folder");
     }
 
     [GeneratedRegex(@"^using Relay\.(?<used>[A-Za-z.]+);", RegexOptions.Multiline | RegexOptions.NonBacktracking)]

@@ -22,6 +22,21 @@ public class AbruptEndTests
         await relay.SendAsync("a@source.example", ["u@dest.example"]);
     }
 
+    /// <summary>C14.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_client_that_leaves_behind_its_recipients_has_sent_nothing(bool reset)
+    {
+        await using EngineFixture relay = await StartAsync();
+        await using TestClient client = relay.Connect();
+        await client.ExpectAsync("220");
+        await BeginAsync(client);
+        await (reset ? client.ResetAsync() : client.FinishAsync());
+        await client.Session;
+        await NothingWasTakenAsync(relay);
+    }
+
     /// <summary>E12: also of a message so large that it lies in a file of its own already.</summary>
     [Theory]
     [InlineData(false)]
