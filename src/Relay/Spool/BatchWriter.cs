@@ -98,6 +98,16 @@ internal sealed class BatchWriter(SpoolFiles files, LogPosition durable, ulong l
         return error;
     }
 
+    /// <summary>Gives the batch and its segment up for an error outside the log, which is given back: without a marker nothing of it counts.</summary>
+    internal int Drop(int error)
+    {
+        _segment = null;
+        _batchStart = _bufferAt;
+        _used = 0;
+        _error = 0;
+        return Errno.IsSpace(error) ? Errno.InputOutput : error;
+    }
+
     private void Put(ReadOnlySpan<byte> bytes)
     {
         while (!bytes.IsEmpty)

@@ -8,7 +8,7 @@ namespace Relay.Spool;
 internal sealed class BodyBuffer(SpoolDirectory spool)
 {
     /// <summary>Once a body streams, it does so in pieces of this.</summary>
-    internal const int Piece = 64 * 1024;
+    internal const int Piece = 256 * 1024;
 
     private byte[] _bytes = [];
     private int _used;

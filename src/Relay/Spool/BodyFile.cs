@@ -50,15 +50,10 @@ internal sealed class BodyFile(SpoolDirectory spool)
         return SpoolFailure.None;
     }
 
-    /// <summary>Content, then name: durable before the record that relies on them.</summary>
+    /// <summary>The content is durable. Its name becomes so with the committer's sync of the folder, one for all files of a batch, before the record that relies on both.</summary>
     internal SpoolFailure Complete()
     {
         int error = spool.Files.Sync(_file);
-        if (error == 0)
-        {
-            error = spool.Files.SyncFolder();
-        }
-
         if (error != 0)
         {
             spool.Condition.Fail($"syncing {spool.Files.BodyPath(_id)}: {Errno.Text(error)}");

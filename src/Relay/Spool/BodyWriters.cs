@@ -6,7 +6,7 @@ namespace Relay.Spool;
 internal sealed class BodyWriters
 {
     // Many: each sync waits for the disk alone, and the file system gathers those that wait together into one commit of its journal.
-    private const int Threads = 16;
+    private const int Threads = 48;
 
     private readonly object _gate = new();
     private readonly Queue<SpoolTransaction> _waiting = new();

@@ -8,7 +8,7 @@ namespace Relay.Spool;
 /// What arrives meanwhile is the next batch: no delay is made. Each transaction that was taken is finished exactly once, whatever happens.
 /// </summary>
 internal sealed class Committer(
-    CommitQueue queue, BatchWriter writer, SegmentStore segments, SpoolTail tail, SpoolCondition condition, QueueIds ids, TimeProvider time, Action<SpoolBatch>? observer, ILogger log)
+    CommitQueue queue, SpoolFiles files, BatchWriter writer, SegmentStore segments, SpoolTail tail, SpoolCondition condition, QueueIds ids, TimeProvider time, Action<SpoolBatch>? observer, ILogger log)
 {
     // A batch is synced when it is this long, so that the first in it don't wait for the last of a great crowd.
     private const long LongestBatch = 8 * 1024 * 1024;
@@ -29,6 +29,7 @@ internal sealed class Committer(
     private readonly List<QueueId> _bodies = [];
     private int _owedInBatch;
     private int _parkedInBatch;
+    private bool _filesInBatch;
     private long _parkedFrom;
     private SpoolFailure _passFailure;
 
@@ -106,6 +107,7 @@ internal sealed class Committer(
             _parkedFrom = offset;
         }
 
+        _filesInBatch |= transaction.HasOwnFile;
         _open.Add(transaction);
         if (writer.Length >= LongestBatch)
         {
@@ -146,7 +148,10 @@ internal sealed class Committer(
         long length = writer.Length;
         Segment segment = writer.Segment;
         long start = time.GetTimestamp();
-        int error = writer.Finish(ids.Last, out string step);
+        string step = "syncing the folder";
+        // The names of bodies' own files come before the records that rely on them: a batch counts with its marker, which is still to be written.
+        int error = _filesInBatch ? files.SyncFolder() : 0;
+        error = error != 0 ? writer.Drop(error) : writer.Finish(ids.Last, out step);
         if (error == 0)
         {
             int settlements = _owed.Drop(_owedInBatch, _bodies);
@@ -191,6 +196,7 @@ internal sealed class Committer(
         }
 
         _owedInBatch = _parkedInBatch = 0;
+        _filesInBatch = false;
         _open.Clear();
     }
 

@@ -38,7 +38,7 @@ internal sealed class SpoolDirectory : IAsyncDisposable
         Tail = new SpoolTail(memory.Queue, Segments, files.Folder, log);
         var writer = new BatchWriter(files, recovery.Durable, recovery.LastSequence);
         Queue = new CommitQueue(Condition);
-        _committer = new Committer(Queue, writer, Segments, Tail, Condition, ids, time, observer, log);
+        _committer = new Committer(Queue, files, writer, Segments, Tail, Condition, ids, time, observer, log);
         _compactor = new Compactor(files, Segments, Queue, Condition, ids, log);
         int error = Segments.Start();
         if (error != 0)

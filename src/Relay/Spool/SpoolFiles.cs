@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Relay.Protocol.Message;
 
 namespace Relay.Spool;
@@ -25,7 +26,16 @@ internal sealed class SpoolFiles(IStorage storage, string folder, Durability dur
 
     internal string IndexPath(long number) => Path.Combine(folder, number.ToString("D8", CultureInfo.InvariantCulture) + IndexSuffix);
 
-    internal string BodyPath(QueueId id) => Path.Combine(folder, id + BodySuffix);
+    /// <summary>For each large message twice: made without strings in between.</summary>
+    internal string BodyPath(QueueId id)
+    {
+        Span<byte> text = stackalloc byte[QueueId.TextLength];
+        id.TryFormat(text, out _);
+        Span<char> name = stackalloc char[QueueId.TextLength + BodySuffix.Length];
+        Encoding.ASCII.GetChars(text, name);
+        BodySuffix.CopyTo(name[QueueId.TextLength..]);
+        return Path.Join(folder, name);
+    }
 
     internal int Sync(int file) => durability == Durability.Sync ? storage.Sync(file) : 0;
 

@@ -59,6 +59,9 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
 
     internal long EnqueuedAt { get; private set; }
 
+    /// <summary>The body is in its own file; known once it is being committed.</summary>
+    internal bool HasOwnFile => _message!.OwnFile;
+
     /// <summary>What the message takes in the log; known once it is being committed.</summary>
     internal long RecordLength => RecordHeader.PaddedLength(RecordFields.MessageLength + _message!.Envelope.Bytes.Length, _message.OwnFile ? 0 : _buffer.Length);
 
