@@ -179,7 +179,7 @@ public sealed class RelayEngine : IAsyncDisposable
         DeliverySettings settings = SettingsFor(options);
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
-        MessageQueue queue = _queue = new MessageQueue(_time, new RouteTable(options.Routes).Find, destination => _delivery!.Dispatch(destination));
+        MessageQueue queue = _queue = new MessageQueue(_time, new RouteTable(options.Routes).Find, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
         BounceMessage bounces = _bounces = new BounceMessage(spool, queue, options.Hostname, _time);
         _settlement = new Settlement(spool, queue, bounces, _deliveries, _metrics, settings.Retry, _time, Random.Shared, _log);
         _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, settings);

@@ -27,6 +27,7 @@ internal sealed class MemoryRelay : IAsyncDisposable
     private readonly RelayMetrics _metrics = new();
     private readonly DeliveryLog _deliveries;
     private readonly MessageSpool _spool;
+    private readonly MessageQueue _queue;
     private readonly CancellationTokenSource _stopping = new();
     private readonly SmtpConnectionHandler _handler;
     private readonly RecipientUpdate[] _settled = new RecipientUpdate[QueuedMessage.MaximumRecipients];
@@ -38,10 +39,11 @@ internal sealed class MemoryRelay : IAsyncDisposable
         ListenerOptions listener = options.Listeners[0];
         _deliveries = new DeliveryLog(null, time, log, _metrics);
         _spool = MessageSpool.Open(options.Spool, new MemoryStorage(), time, log);
+        _queue = new MessageQueue(time, new RouteTable(options.Routes).Find, Settle, static _ => { });
         var services = new SessionServices
         {
             Spool = _spool,
-            Queue = new MessageQueue(time, new RouteTable(options.Routes).Find, Settle),
+            Queue = _queue,
             Connections = new ConnectionLimit(),
             Heartbeat = _heartbeat,
             Metrics = _metrics,
@@ -94,13 +96,13 @@ internal sealed class MemoryRelay : IAsyncDisposable
         await server.Input.CompleteAsync();
     }
 
-    private void Settle(ReadyQueue destination)
+    private void Settle(Destination destination)
     {
         lock (_settled)
         {
-            while (destination.TryDequeue(out QueuedMessage? queued))
+            for (QueuedMessage? queued = _queue.TakeUnrouted(destination); queued is not null; queued = queued.Next)
             {
-                SpooledMessage message = queued!.Message;
+                SpooledMessage message = queued.Message;
                 if (Accepted is { } accepted && message != _shown)
                 {
                     _shown = message;
@@ -116,8 +118,6 @@ internal sealed class MemoryRelay : IAsyncDisposable
                 _spool.Update(message, _settled.AsSpan(0, queued.Recipients.Length));
                 destination.Release();
             }
-
-            destination.EndWorker();
         }
     }
 

@@ -7,9 +7,9 @@ namespace Relay.Flow;
 
 /// <summary>
 /// A message's recipients at one destination: what waits, is sent in one transaction and is settled together. A reference to what the spool holds, never the only copy.
-/// One owner at a time (the scheduled queue, a ready queue, or the worker that sends it), handed over whole.
+/// One owner at a time (the scheduled queue, its destination, its site, or the worker that sends it), handed over whole.
 /// </summary>
-internal sealed class QueuedMessage(SpooledMessage message, ushort[] recipients, ReadyQueue destination) : ILinked<QueuedMessage>, ITimed
+internal sealed class QueuedMessage(SpooledMessage message, ushort[] recipients, Destination destination) : ILinked<QueuedMessage>, ITimed
 {
     /// <summary>RFC 5321 §4.5.3.1.8: the number of recipients that every server takes in one transaction. More are split.</summary>
     public const int MaximumRecipients = 100;
@@ -19,7 +19,10 @@ internal sealed class QueuedMessage(SpooledMessage message, ushort[] recipients,
     /// <summary>Places in the envelope; possibly shared with other messages, so never written to.</summary>
     public ushort[] Recipients { get; } = recipients;
 
-    public ReadyQueue Destination { get; } = destination;
+    public Destination Destination { get; } = destination;
+
+    /// <summary>Where it is ready; null until its route has been looked up.</summary>
+    public Site? Site { get; set; }
 
     /// <summary>The sender wanted it delivered by a time that has passed, and not at all after it (RFC 2852, by-mode R).</summary>
     public bool IsTooLate(DateTimeOffset now) => Message.Envelope.DeliverByMode == DeliverByMode.Return && Message.Envelope.DeliverBy <= now;

@@ -5,8 +5,8 @@ using Relay.Spool;
 namespace Relay.Flow.Queue;
 
 /// <summary>
-/// All undelivered mail, in memory, by destination: scheduled until its time has come, then ready. Holds references only; the spool holds the mail.
-/// <see cref="Enqueue"/> and <see cref="Retry"/> are safe on any thread and never wait; what becomes ready is announced to the given dispatcher.
+/// All undelivered mail, in memory: scheduled by destination until its time has come, then ready by site (<see cref="Site"/>), between which lies the look-up of the route. Holds references only; the
+/// spool holds the mail. Safe on any thread, and never waits: what needs a look-up or a worker is announced to those who were given.
 /// </summary>
 internal sealed class MessageQueue
 {
@@ -15,70 +15,65 @@ internal sealed class MessageQueue
 
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<string, ReadyQueue> _destinations = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<RouteOptions, ReadyQueue> _routed = new(new SameWay());
-    private readonly ConcurrentDictionary<string, ReadyQueue>.AlternateLookup<ReadOnlySpan<char>> _byDomain;
+    private readonly ConcurrentDictionary<string, Destination> _destinations = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<RouteOptions, Destination> _routed = new(new SameWay());
+    private readonly ConcurrentDictionary<SiteKey, Site> _sites = new();
+    private readonly ConcurrentDictionary<string, Destination>.AlternateLookup<ReadOnlySpan<char>> _byDomain;
     private readonly ScheduledQueue _scheduled;
     private readonly TimeProvider _time;
-    private readonly Action<ReadyQueue> _dispatch;
+    private readonly Action<Destination> _lookUp;
+    private readonly Action<Site> _dispatch;
     private DestinationOf _routeOf;
+    private long _unrouted;
     private long _nextSweep;
 
-    /// <summary><paramref name="dispatch"/> is called when a destination has work and wants a worker (<see cref="ReadyQueue.TryBeginWorker"/> was true). It must not block.</summary>
-    public MessageQueue(TimeProvider time, DestinationOf routeOf, Action<ReadyQueue> dispatch)
+    /// <summary>
+    /// <paramref name="lookUp"/> is called when messages of a destination wait for its site: it has to end in <see cref="Routed"/> or <see cref="TakeUnrouted"/>. <paramref name="dispatch"/> is called when a
+    /// site has work and wants a worker (<see cref="Site.TryBeginWorker"/> was true). Neither may block.
+    /// </summary>
+    public MessageQueue(TimeProvider time, DestinationOf routeOf, Action<Destination> lookUp, Action<Site> dispatch)
     {
         _time = time;
         _routeOf = routeOf;
+        _lookUp = lookUp;
         _dispatch = dispatch;
         _scheduled = new ScheduledQueue(time);
         _byDomain = _destinations.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
     /// <summary>Messages (a message counts once for each destination) that wait, whether ready or not.</summary>
-    public long Depth
+    public long Depth => _scheduled.Count + Interlocked.Read(ref _unrouted) + _sites.Values.Sum(static site => (long)site.Count);
+
+    /// <summary>New routes hold for what is queued, put off or not yet begun from now on.</summary>
+    public void Apply(DestinationOf routeOf)
     {
-        get
+        Volatile.Write(ref _routeOf, routeOf);
+        foreach (Destination destination in Destinations())
         {
-            long depth = _scheduled.Count;
-            foreach (ReadyQueue queue in _destinations.Values)
-            {
-                depth += queue.Count;
-            }
-
-            foreach (ReadyQueue queue in _routed.Values)
-            {
-                depth += queue.Count;
-            }
-
-            return depth;
+            destination.Forget();
         }
     }
-
-    /// <summary>New routes hold for what is queued or put off from now on.</summary>
-    public void Apply(DestinationOf routeOf) => Volatile.Write(ref _routeOf, routeOf);
 
     /// <summary>The loop that brings scheduled messages back; runs until stopped.</summary>
     public Task RunAsync(CancellationToken stop) => _scheduled.RunAsync(Ready, OnBeat, stop);
 
     /// <summary>A message that is durable and new: it is ready at each of its destinations, or when its sender said so (RFC 4865).</summary>
-    public void Enqueue(SpooledMessage message)
-    {
-        DateTimeOffset release = message.Envelope.ReleaseAt ?? default;
-        if (message.Envelope.RecipientCount == 1)
-        {
-            Return(new QueuedMessage(message, FirstRecipients[1], Hold(message.Envelope.Recipient(0))) { NextAttempt = release });
-            return;
-        }
-
-        Put(message, Enumerable.Range(0, message.Envelope.RecipientCount).Select(static i => (ushort)i), 0, release);
-    }
+    public void Enqueue(SpooledMessage message) => PutAll(message, 0, message.Envelope.ReleaseAt ?? default);
 
     /// <summary>A message found again at start, with what is left of it.</summary>
     public void Recover(RecoveredMessage recovered)
     {
-        foreach (IGrouping<(int Attempts, DateTimeOffset Next), PendingRecipient> same in recovered.Pending.GroupBy(p => (p.Attempts, p.NextAttempt)))
+        DateTimeOffset release = recovered.Message.Envelope.ReleaseAt ?? default;
+        IReadOnlyList<PendingRecipient> pending = recovered.Pending;
+        PendingRecipient first = pending[0];
+        if (pending.Count == 1 && recovered.Message.Envelope.RecipientCount == 1)
         {
-            DateTimeOffset release = recovered.Message.Envelope.ReleaseAt ?? default;
+            PutAll(recovered.Message, first.Attempts, first.NextAttempt > release ? first.NextAttempt : release);
+            return;
+        }
+
+        foreach (IGrouping<(int Attempts, DateTimeOffset Next), PendingRecipient> same in pending.GroupBy(p => (p.Attempts, p.NextAttempt)))
+        {
             Put(recovered.Message, same.Select(static p => (ushort)p.Recipient), same.Key.Attempts, same.Key.Next > release ? same.Key.Next : release);
         }
     }
@@ -95,6 +90,42 @@ internal sealed class MessageQueue
         Put(message.Message, recipients, attempts, next);
     }
 
+    /// <summary>The site of a destination has been looked up; so it stays until <paramref name="until"/> (a timestamp). What waited for it is ready there.</summary>
+    public void Routed(Destination destination, SiteKey key, IReadOnlyList<HostTarget> targets, long until)
+    {
+        Site site = HoldSite(key);
+        site.Use(targets);
+        destination.Use(site, until);
+        for (QueuedMessage? message = TakeUnrouted(destination); message is not null;)
+        {
+            QueuedMessage? next = message.Next;
+            message.Next = null;
+            Add(message, site.TryHold() ? site : HoldSite(key));
+            message = next;
+        }
+
+        while (site.TryBeginWorker(_time.GetUtcNow()))
+        {
+            _dispatch(site);
+        }
+
+        site.Release();
+    }
+
+    /// <summary>A destination could not be looked up: the messages that waited for it, oldest first, linked, to be settled by the caller.</summary>
+    public QueuedMessage? TakeUnrouted(Destination destination)
+    {
+        QueuedMessage? first = destination.TakeUnrouted();
+        for (QueuedMessage? message = first; message is not null; message = message.Next)
+        {
+            Interlocked.Decrement(ref _unrouted);
+        }
+
+        return first;
+    }
+
+    private IEnumerable<Destination> Destinations() => _destinations.Values.Concat(_routed.Values);
+
     private void Return(QueuedMessage message)
     {
         if (message.NextAttempt <= _time.GetUtcNow())
@@ -109,15 +140,37 @@ internal sealed class MessageQueue
 
     private void Ready(QueuedMessage message)
     {
-        ReadyQueue destination = message.Destination;
-        destination.Enqueue(message);
-        if (destination.TryBeginWorker())
+        Destination destination = message.Destination;
+        if (destination.SiteAt(_time.GetTimestamp()) is { } site && site.TryHold())
         {
-            _dispatch(destination);
+            Add(message, site);
+            Dispatch(site);
+            return;
+        }
+
+        Interlocked.Increment(ref _unrouted);
+        if (destination.AddUnrouted(message))
+        {
+            _lookUp(destination);
         }
     }
 
-    /// <summary>Once a second: destinations whose messages wait get another worker, and those nothing refers to are forgotten.</summary>
+    /// <summary>The hold on the site goes to the message.</summary>
+    private static void Add(QueuedMessage message, Site site)
+    {
+        message.Site = site;
+        site.Add(message);
+    }
+
+    private void Dispatch(Site site)
+    {
+        if (site.TryBeginWorker(_time.GetUtcNow()))
+        {
+            _dispatch(site);
+        }
+    }
+
+    /// <summary>Once a second: sites whose messages wait get another worker, and what nothing refers to is forgotten.</summary>
     private void OnBeat()
     {
         long now = _time.GetTimestamp();
@@ -128,39 +181,48 @@ internal sealed class MessageQueue
 
         _nextSweep = now + (long)(SweepInterval.TotalSeconds * _time.TimestampFrequency);
         DateTimeOffset clock = _time.GetUtcNow();
-        foreach (ReadyQueue queue in _destinations.Values)
+        foreach (Site site in _sites.Values)
         {
-            Sweep(queue, clock);
+            if (site.TryBeginWorker(clock, waited: true))
+            {
+                _dispatch(site);
+            }
+            else if (!site.IsSuspended(clock, out _) && site.TryRetire())
+            {
+                _sites.TryRemove(KeyValuePair.Create(site.Key, site));
+            }
         }
 
-        foreach (ReadyQueue queue in _routed.Values)
+        foreach (Destination destination in Destinations())
         {
-            Sweep(queue, clock);
+            if (destination.SiteAt(now) is null && !destination.IsSuspended(clock, out _) && destination.TryRetire())
+            {
+                Forget(destination);
+            }
         }
     }
 
-    private void Sweep(ReadyQueue queue, DateTimeOffset clock)
+    private void Forget(Destination destination)
     {
-        if (queue.TryBeginWorker(waited: true))
+        if (destination.Route is { } route)
         {
-            _dispatch(queue);
-        }
-        else if (!queue.IsSuspended(clock, out _) && queue.TryRetire())
-        {
-            Forget(queue);
-        }
-    }
-
-    private void Forget(ReadyQueue queue)
-    {
-        if (queue.Route is { } route)
-        {
-            _routed.TryRemove(KeyValuePair.Create(route, queue));
+            _routed.TryRemove(KeyValuePair.Create(route, destination));
         }
         else
         {
-            _destinations.TryRemove(KeyValuePair.Create(queue.Name, queue));
+            _destinations.TryRemove(KeyValuePair.Create(destination.Name, destination));
         }
+    }
+
+    private void PutAll(SpooledMessage message, int attempts, DateTimeOffset next)
+    {
+        if (message.Envelope.RecipientCount == 1)
+        {
+            Return(new QueuedMessage(message, FirstRecipients[1], Hold(message.Envelope.Recipient(0))) { Attempts = attempts, NextAttempt = next });
+            return;
+        }
+
+        Put(message, Enumerable.Range(0, message.Envelope.RecipientCount).Select(static i => (ushort)i), attempts, next);
     }
 
     /// <summary>Parts recipients of a message by destination and into transactions, and queues each part.</summary>
@@ -168,7 +230,7 @@ internal sealed class MessageQueue
     {
         // Held for each recipient while they are parted: no destination is retired meanwhile.
         var parts = recipients.GroupBy(r => Hold(message.Envelope.Recipient(r))).Select(static g => (Destination: g.Key, Recipients: g.ToArray())).ToList();
-        foreach ((ReadyQueue destination, ushort[] all) in parts)
+        foreach ((Destination destination, ushort[] all) in parts)
         {
             int spare = all.Length;
             foreach (ushort[] chunk in all.Chunk(QueuedMessage.MaximumRecipients))
@@ -185,8 +247,22 @@ internal sealed class MessageQueue
         }
     }
 
-    /// <summary>The queue of a recipient's destination, held for one message.</summary>
-    private ReadyQueue Hold(ReadOnlySpan<byte> recipient)
+    private Site HoldSite(SiteKey key)
+    {
+        while (true)
+        {
+            Site site = _sites.GetOrAdd(key, static key => new Site(key));
+            if (site.TryHold())
+            {
+                return site;
+            }
+
+            _sites.TryRemove(KeyValuePair.Create(key, site));
+        }
+    }
+
+    /// <summary>A recipient's destination, held for one message.</summary>
+    private Destination Hold(ReadOnlySpan<byte> recipient)
     {
         // An address has at most 64 octets before the @ and 255 behind it.
         Span<char> text = stackalloc char[recipient.Length];
@@ -201,15 +277,15 @@ internal sealed class MessageQueue
         RouteOptions? route = Volatile.Read(ref _routeOf)(domain);
         while (true)
         {
-            ReadyQueue? queue;
+            Destination? queue;
             if (route is not null)
             {
-                queue = _routed.TryGetValue(route, out queue) ? queue : _routed.GetOrAdd(route, new ReadyQueue(route.NextHop.ToString(), route));
+                queue = _routed.TryGetValue(route, out queue) ? queue : _routed.GetOrAdd(route, new Destination(route.NextHop.ToString(), route));
             }
             else if (!_byDomain.TryGetValue(domain, out queue))
             {
                 string name = new(domain);
-                queue = _destinations.GetOrAdd(name, new ReadyQueue(name, null));
+                queue = _destinations.GetOrAdd(name, new Destination(name, null));
             }
 
             if (queue.TryHold())

@@ -14,6 +14,42 @@ internal sealed class SmtpClientSession(DeliveryTimeouts timeouts)
 {
     private const int PieceLength = 64 * 1024;
 
+    /// <summary>Sends messages until the source has none, or the connection is of no use any more: then why.</summary>
+    public async ValueTask<AttemptFailure?> RunAsync(OutboundConnection connection, ITransactionSource source)
+    {
+        while (connection.IsUsable && source.Next() is { } transaction)
+        {
+            AttemptFailure? failure;
+            try
+            {
+                failure = await SendAsync(connection, transaction.Message, transaction.Body, transaction.Result).ConfigureAwait(false);
+            }
+            catch (SpoolReadException)
+            {
+                connection.Break();
+                transaction.Result.SetRest(new RecipientOutcome(OutcomeKind.Deferred, AttemptFailure.LocalReply(4, 3, 0, "the message cannot be read from the spool")));
+                failure = null;
+            }
+
+            if (failure is { Scope: FailureScope.Unconfirmed })
+            {
+                transaction.Result.SetRest(new RecipientOutcome(OutcomeKind.Deferred, failure.Reply));
+                await source.DoneAsync(transaction).ConfigureAwait(false);
+                return null;
+            }
+
+            if (failure is not null)
+            {
+                source.GiveBack(transaction);
+                return failure;
+            }
+
+            await source.DoneAsync(transaction).ConfigureAwait(false);
+        }
+
+        return null;
+    }
+
     /// <summary>
     /// Null: every recipient has its outcome. Otherwise the failure reaches all those that have none, and its scope says what may be tried next.
     /// The connection says itself whether it can be used again.

@@ -75,7 +75,7 @@ public class RetryScheduleTests
         Assert.False(Queued(message, by.AddMinutes(10)).IsFirstLate(by.AddMinutes(11)));
     }
 
-    private static QueuedMessage Queued(SpooledMessage message, DateTimeOffset next) => new(message, [0], new ReadyQueue("dest.example", null)) { NextAttempt = next };
+    private static QueuedMessage Queued(SpooledMessage message, DateTimeOffset next) => new(message, [0], new Destination("dest.example", null)) { NextAttempt = next };
 
     private static SpooledMessage Message(string parameters = "")
     {

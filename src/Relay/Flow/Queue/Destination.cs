@@ -1,0 +1,50 @@
+using Relay.Concurrency;
+using Relay.Protocol.Smtp;
+
+namespace Relay.Flow.Queue;
+
+/// <summary>
+/// The recipients' domain, or the next hop of a route: what a message is queued for. Knows for a while which site its mail goes to; messages that come when it doesn't wait here for the look-up. Any thread, without a lock.
+/// </summary>
+internal sealed class Destination(string name, RouteOptions? route) : Retirable
+{
+    private readonly HandOver<QueuedMessage> _unrouted = new();
+    private Lease? _lease;
+    private Suspension? _suspension;
+
+    /// <summary>The recipients' domain, or the next hop of a route.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>Null: by MX.</summary>
+    public RouteOptions? Route { get; } = route;
+
+    /// <summary>The site, if that is known at <paramref name="now"/> (a timestamp).</summary>
+    public Site? SiteAt(long now) => Volatile.Read(ref _lease) is { } lease && now < lease.Until ? lease.Site : null;
+
+    /// <summary>Its mail goes there, until that is to be looked up again.</summary>
+    public void Use(Site site, long until)
+    {
+        Volatile.Write(ref _suspension, null);
+        Volatile.Write(ref _lease, new Lease(site, until));
+    }
+
+    public void Forget() => Volatile.Write(ref _lease, null);
+
+    /// <summary>Keeps a message until the site is known. True: the caller has it looked up, and then takes all with <see cref="TakeUnrouted"/>.</summary>
+    public bool AddUnrouted(QueuedMessage message) => _unrouted.Push(message);
+
+    /// <summary>The messages that wait for the site, oldest first, linked. What comes later needs another look-up (<see cref="AddUnrouted"/>).</summary>
+    public QueuedMessage? TakeUnrouted() => _unrouted.TakeAll();
+
+    /// <summary>It couldn't be looked up: until then nobody tries again.</summary>
+    public void Suspend(PeerReply reason, DateTimeOffset until) => Volatile.Write(ref _suspension, new Suspension(reason, until));
+
+    public bool IsSuspended(DateTimeOffset now, out PeerReply reason)
+    {
+        Suspension? suspension = Volatile.Read(ref _suspension);
+        reason = suspension?.Reason ?? default;
+        return suspension is not null && now < suspension.Until;
+    }
+
+    private sealed record Lease(Site Site, long Until);
+}

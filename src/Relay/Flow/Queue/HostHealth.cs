@@ -1,0 +1,49 @@
+namespace Relay.Flow.Queue;
+
+/// <summary>
+/// Which hosts of a site failed lately, so that their turn comes last: a backup answers at once while the first host is down, and of many deliveries one at a time finds out whether it is back.
+/// Under its site's lock.
+/// </summary>
+internal sealed class HostHealth
+{
+    /// <summary>Doubled with each failure in a row.</summary>
+    private static readonly TimeSpan FirstRest = TimeSpan.FromSeconds(30);
+
+    private const int MostDoublings = 4;
+
+    private readonly Dictionary<string, Rest> _resting = new(StringComparer.Ordinal);
+
+    public void Answered(string host) => _resting.Remove(host);
+
+    public void Failed(string host, DateTimeOffset now)
+    {
+        int failures = _resting.TryGetValue(host, out Rest rest) ? rest.Failures + 1 : 1;
+        _resting[host] = new Rest(failures, now + Length(failures));
+    }
+
+    /// <summary>Sorts hosts that rest behind the others, otherwise as they are. One whose rest is over keeps its place, and rests again for those who ask later: they don't wait for the one who tries.</summary>
+    public void Order(List<HostTarget> targets, DateTimeOffset now)
+    {
+        if (_resting.Count == 0)
+        {
+            return;
+        }
+
+        HostTarget[] sorted = [.. targets.OrderBy(t => _resting.TryGetValue(t.Host, out Rest rest) && now < rest.Until)];
+        targets.Clear();
+        targets.AddRange(sorted);
+        if (_resting.TryGetValue(targets[0].Host, out Rest first))
+        {
+            _resting[targets[0].Host] = first with { Until = now + Length(first.Failures) };
+        }
+
+        foreach (string gone in _resting.Keys.Where(host => !targets.Exists(t => t.Host == host)).ToList())
+        {
+            _resting.Remove(gone);
+        }
+    }
+
+    private static TimeSpan Length(int failures) => FirstRest * (1 << Math.Min(failures - 1, MostDoublings));
+
+    private readonly record struct Rest(int Failures, DateTimeOffset Until);
+}
