@@ -256,6 +256,6 @@ public sealed class RelayEngine : IAsyncDisposable
             new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
             new Connector(options.Hostname, options.Delivery.Timeouts, _dialer, _heartbeat, _time, _metrics),
             new SmtpClientSession(options.Delivery.Timeouts),
-            new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire));
+            new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports));
     }
 }

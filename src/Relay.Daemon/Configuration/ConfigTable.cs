@@ -117,6 +117,7 @@ internal static class ConfigTable
             ConfigKey.Of("retry", new ListType<TimeSpan>(Wait, 1), d => d.Delivery.Retry, (d, v) => d.Delivery = d.Delivery with { Retry = v },
                 "The wait after each failed attempt; the last one repeats. Jitter is added."),
             ConfigKey.Of("expire", Life, d => d.Delivery.Expire, (d, v) => d.Delivery = d.Delivery with { Expire = v }, "How long after its arrival a message is returned as undeliverable."),
+            ConfigKey.Of("expire_reports", Life, d => d.Delivery.ExpireReports, (d, v) => d.Delivery = d.Delivery with { ExpireReports = v }, "The same for reports (the null reverse-path), when that is shorter. What can't be delivered of them is noted as dead_letter in the delivery log."),
             ConfigKey.Of("ip", ConfigTypes.IpFamilies, d => d.Delivery.Ip, (d, v) => d.Delivery = d.Delivery with { Ip = v }, "Which addresses of a host are tried."),
         ]),
         new("delivery.timeouts", "How long each phase of a delivery may take (RFC 5321 §4.5.3.2).",

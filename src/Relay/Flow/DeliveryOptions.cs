@@ -15,6 +15,9 @@ public sealed record DeliveryOptions
     /// <summary>How long after its arrival a message is given up (RFC 5321 §4.5.4.1: 4 to 5 days).</summary>
     public TimeSpan Expire { get; init; } = TimeSpan.FromDays(5);
 
+    /// <summary>The same for reports and whatever else has the null reverse-path, when that is shorter: nobody waits for them, and those that answer forged mail never find their way.</summary>
+    public TimeSpan ExpireReports { get; init; } = TimeSpan.FromDays(1);
+
     public IpFamilies Ip { get; init; } = IpFamilies.Both;
 
     public DeliveryTimeouts Timeouts { get; init; } = new();

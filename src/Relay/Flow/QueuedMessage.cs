@@ -9,7 +9,7 @@ namespace Relay.Flow;
 /// A message's recipients at one destination: what waits, is sent in one transaction and is settled together. A reference to what the spool holds, never the only copy.
 /// One owner at a time (the scheduled queue, its destination, its site, or the worker that sends it), handed over whole.
 /// </summary>
-internal sealed class QueuedMessage(SpooledMessage message, ushort[] recipients, Destination destination) : ILinked<QueuedMessage>, ITimed
+internal sealed class QueuedMessage(SpooledMessage message, ushort[] recipients, Destination destination) : ILinked<QueuedMessage>, ITimed, ICosted
 {
     /// <summary>RFC 5321 §4.5.3.1.8: the number of recipients that every server takes in one transaction. More are split.</summary>
     public const int MaximumRecipients = 100;
@@ -39,6 +39,8 @@ internal sealed class QueuedMessage(SpooledMessage message, ushort[] recipients,
     public DateTimeOffset NextAttempt { get; init; }
 
     public long DueTick { get; set; }
+
+    public int Cost { get; set; }
 
     public QueuedMessage? Next { get; set; }
 }

@@ -15,6 +15,8 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     // Messages that end without being sent are settled in between; so many at most are gathered for that.
     private const int MostUnsent = 16;
 
+    private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
+
     private readonly DeliverySettings _settings = loop.Settings;
     private readonly Stack<OutboundTransaction> _spare = new();
     private readonly List<OutboundTransaction> _underWay = [];
@@ -86,17 +88,17 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
                     return null;
                 }
 
-                transaction = Begin(message!);
+                transaction = Begin(message);
             }
 
             transaction.Result.Hop = _hop;
-            if (!transaction.Message.IsTooLate(transaction.Result.Started))
+            if (Overdue(transaction) is not { } reason)
             {
                 _underWay.Add(transaction);
                 return transaction;
             }
 
-            transaction.Result.SetRest(new RecipientOutcome(OutcomeKind.Deferred, AttemptFailure.LocalReply(4, 4, 7, "the time by which its sender wanted it delivered has passed")));
+            transaction.Result.SetRest(new RecipientOutcome(OutcomeKind.Deferred, AttemptFailure.LocalReply(4, 4, 7, reason)));
             _unsent.Enqueue(transaction);
         }
 
@@ -129,6 +131,15 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
         transaction.End();
         Begin(transaction, message);
         _returned.Enqueue(transaction);
+    }
+
+    /// <summary>Why it isn't sent any more, or null. The last try is planned for the very end of a message's time: only one that has waited behind that comes too late.</summary>
+    private string? Overdue(OutboundTransaction transaction)
+    {
+        DateTimeOffset now = transaction.Result.Started;
+        return transaction.Message.IsTooLate(now) ? "the time by which its sender wanted it delivered has passed"
+            : now > _settings.Retry.End(transaction.Message.Message) + Grace ? "its time was over before a connection was free for it"
+            : null;
     }
 
     /// <summary>Null when a host has taken what there was; otherwise why the last one didn't.</summary>
@@ -202,7 +213,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     {
         while (!loop.IsStopping && site.IsSuspended(time.GetUtcNow(), out _) && site.TryTake(out QueuedMessage? message))
         {
-            await PutOffAsync(Begin(message!), reason).ConfigureAwait(false);
+            await PutOffAsync(Begin(message), reason).ConfigureAwait(false);
         }
     }
 

@@ -38,6 +38,7 @@ internal sealed class DeliveryLine
     private static readonly JsonEncodedText Text = JsonEncodedText.Encode("text");
     private static readonly JsonEncodedText Client = JsonEncodedText.Encode("client");
     private static readonly JsonEncodedText Hello = JsonEncodedText.Encode("hello");
+    private static readonly JsonEncodedText DeadLetter = JsonEncodedText.Encode("dead_letter");
     private static readonly JsonEncodedText NextAttempt = JsonEncodedText.Encode("next_attempt");
 
     private static readonly JsonEncodedText[] Events = [.. DeliveryEventWord.All.Select(static w => JsonEncodedText.Encode(w))];
@@ -87,6 +88,11 @@ internal sealed class DeliveryLine
 
         WriteIfPresent(Client, record.Client);
         WriteIfPresent(Hello, record.Hello);
+        if (record.IsDeadLetter)
+        {
+            _json.WriteBoolean(DeadLetter, true);
+        }
+
         if (record.NextAttempt is { } next)
         {
             WriteTime(NextAttempt, next);

@@ -39,6 +39,9 @@ public readonly record struct DeliveryRecord
     /// <summary>What that client called itself.</summary>
     public string? Hello { get; init; }
 
+    /// <summary>A report was given up, about which nobody is told: this record is its end.</summary>
+    public bool IsDeadLetter { get; init; }
+
     /// <summary>Of a deferred recipient.</summary>
     public DateTimeOffset? NextAttempt { get; init; }
 }

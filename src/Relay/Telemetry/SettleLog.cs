@@ -23,6 +23,9 @@ internal static partial class SettleLog
     [LoggerMessage(205, LogLevel.Warning, "{Count} deliveries did not end within the grace time; their messages stay in the spool")]
     public static partial void NotEnded(ILogger log, int count);
 
+    [LoggerMessage(207, LogLevel.Warning, "{Id} to {Recipient} is a report that can't be delivered, and ends here: {Reply}")]
+    public static partial void DeadLetter(ILogger log, string id, string recipient, string reply);
+
     [LoggerMessage(206, LogLevel.Error, "{Id} is late, and the report to its sender could not be stored; it is tried on without")]
     public static partial void DelayNotReported(ILogger log, string id);
 }

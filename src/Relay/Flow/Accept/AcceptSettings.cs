@@ -39,8 +39,8 @@ internal sealed class AcceptSettings
         _inClear = listener.Tls == ListenerTls.StartTls ? Extensions.StartTls : Extensions.None;
         // A password is for TLS only (RFC 4954 §4).
         _inTls = options.Credentials is null ? Extensions.None : Extensions.Auth;
-        // A stranger can't leave mail with us to be sent at a time of his choice.
-        _relaying = MaximumHold > TimeSpan.Zero ? Extensions.FutureRelease : Extensions.None;
+        // A stranger can't leave mail with us to be sent at a time of his choice, nor have it sent before others'.
+        _relaying = Extensions.MtPriority | (MaximumHold > TimeSpan.Zero ? Extensions.FutureRelease : Extensions.None);
     }
 
     public string Hostname { get; }

@@ -29,6 +29,7 @@ internal sealed class EhloReply
             (Extensions.StartTls, Line("STARTTLS")),
             (Extensions.Auth, Line("AUTH PLAIN LOGIN")),
             (Extensions.DeliverBy, Line("DELIVERBY")),
+            (Extensions.MtPriority, Line("MT-PRIORITY")),
             (Extensions.Limits, Line(string.Create(CultureInfo.InvariantCulture, $"LIMITS RCPTMAX={options.Limits.Recipients}"))),
             (Extensions.XClient, Line("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT")),
         ];

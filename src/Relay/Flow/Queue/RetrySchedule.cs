@@ -4,7 +4,7 @@ using Relay.Spool;
 namespace Relay.Flow.Queue;
 
 /// <summary>When a message that could not be sent is tried again (RFC 5321 §4.5.4.1), and for how long: the time it is kept begins when it may first be sent, and its sender may have set an earlier end (RFC 2852). Immutable; any thread.</summary>
-internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expire)
+internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expire, TimeSpan expireReports)
 {
     /// <summary>A message that failed with many others shall not come back with all of them: a quarter of the wait either way.</summary>
     private const double Jitter = 0.25;
@@ -40,7 +40,8 @@ internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expi
     public DateTimeOffset End(SpooledMessage message)
     {
         Envelope envelope = message.Envelope;
-        DateTimeOffset end = (envelope.ReleaseAt is { } release && release > message.Arrived ? release : message.Arrived) + expire;
+        TimeSpan kept = envelope.ReversePath.IsEmpty && expireReports < expire ? expireReports : expire;
+        DateTimeOffset end = (envelope.ReleaseAt is { } release && release > message.Arrived ? release : message.Arrived) + kept;
         return envelope.DeliverByMode == DeliverByMode.Return && envelope.DeliverBy is { } by && by < end ? by : end;
     }
 }

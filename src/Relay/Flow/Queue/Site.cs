@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Relay.Concurrency;
 using Relay.Protocol.Smtp;
 
@@ -14,7 +15,7 @@ internal sealed class Site(SiteKey key) : Retirable
 
     private readonly HandOver<QueuedMessage> _arriving = new();
     private readonly Lock _gate = new();
-    private readonly Queue<QueuedMessage> _ready = new();
+    private readonly FairQueue<QueuedMessage> _ready = new();
     private readonly HostHealth _health = new();
     private IReadOnlyList<HostTarget> _targets = [];
     private int _count;
@@ -41,7 +42,7 @@ internal sealed class Site(SiteKey key) : Retirable
     }
 
     /// <summary>The next message, or false when none is ready.</summary>
-    public bool TryTake(out QueuedMessage? message)
+    public bool TryTake([NotNullWhen(true)] out QueuedMessage? message)
     {
         lock (_gate)
         {
@@ -49,11 +50,11 @@ internal sealed class Site(SiteKey key) : Retirable
             {
                 QueuedMessage? next = item.Next;
                 item.Next = null;
-                _ready.Enqueue(item);
+                _ready.Add(item, tenant: 0, weight: 1, item.Message.Envelope.Priority, Cost(item));
                 item = next;
             }
 
-            if (_ready.TryDequeue(out message))
+            if (_ready.TryTake(out message))
             {
                 Interlocked.Decrement(ref _count);
                 return true;
@@ -166,4 +167,7 @@ internal sealed class Site(SiteKey key) : Retirable
         reason = suspension?.Reason ?? default;
         return suspension is not null && now < suspension.Until;
     }
+
+    /// <summary>What a message takes of its tenant's share: one, and one more for each 64 KiB.</summary>
+    private static int Cost(QueuedMessage message) => 1 + (int)Math.Min(message.Message.Size >> 16, 1 << 20);
 }

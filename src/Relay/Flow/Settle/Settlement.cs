@@ -160,6 +160,7 @@ internal sealed class Settlement(
             RecipientOutcome outcome = result.Outcomes[i];
             DeliveryEvent happened = Happened(outcome, next);
             string word = DeliveryEventWord.Of(happened);
+            bool dead = spooled.Envelope.ReversePath.IsEmpty && happened is (DeliveryEvent.Bounced or DeliveryEvent.Expired);
             metrics.RecipientSettled(word);
             ReadOnlySpan<byte> to = spooled.Envelope.Recipient(message.Recipients[i]);
             deliveries.Write(new DeliveryRecord
@@ -175,11 +176,18 @@ internal sealed class Settlement(
                 Tls = result.Hop?.Tls,
                 Reply = outcome.Reply,
                 Client = spooled.Client?.ToString(),
+                IsDeadLetter = dead,
                 NextAttempt = happened == DeliveryEvent.Deferred ? next : null,
             }, spooled.Envelope.ReversePath, to);
             if (happened == DeliveryEvent.Delivered)
             {
                 continue;
+            }
+
+            if (dead)
+            {
+                metrics.DeadLetter();
+                SettleLog.DeadLetter(log, spooled.Id.ToString(), LogText.Clean(to), outcome.Reply.ToString());
             }
 
             if (log.IsEnabled(LogLevel.Information))

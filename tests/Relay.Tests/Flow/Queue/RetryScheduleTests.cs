@@ -10,7 +10,7 @@ namespace Relay.Tests.Flow.Queue;
 public class RetryScheduleTests
 {
     private static readonly DateTimeOffset Arrived = new(2026, 11, 24, 8, 0, 0, TimeSpan.Zero);
-    private static readonly RetrySchedule Schedule = new([TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(10)], TimeSpan.FromDays(5));
+    private static readonly RetrySchedule Schedule = new([TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(10)], TimeSpan.FromDays(5), TimeSpan.FromDays(1));
 
     [Theory]
     [InlineData(1, 5)]
@@ -49,6 +49,16 @@ public class RetryScheduleTests
     }
 
     [Fact]
+    public void A_report_is_kept_for_a_shorter_time_than_mail()
+    {
+        SpooledMessage report = Message(reversePath: "");
+        Assert.Equal(Arrived.AddDays(1), Schedule.End(report));
+        Assert.Null(Schedule.Next(report, 9, Arrived.AddDays(1), new Random(1)));
+        // Unless mail's is shorter still.
+        Assert.Equal(Arrived.AddHours(1), new RetrySchedule([TimeSpan.FromMinutes(5)], TimeSpan.FromHours(1), TimeSpan.FromDays(1)).End(report));
+    }
+
+    [Fact]
     public void With_a_time_to_be_delivered_by_or_returned_there_is_no_try_behind_it()
     {
         SpooledMessage message = Message("BY=3600;R");
@@ -77,9 +87,9 @@ public class RetryScheduleTests
 
     private static QueuedMessage Queued(SpooledMessage message, DateTimeOffset next) => new(message, [0], new Destination("dest.example", null)) { NextAttempt = next };
 
-    private static SpooledMessage Message(string parameters = "")
+    private static SpooledMessage Message(string parameters = "", string reversePath = "a@source.example")
     {
-        Assert.Null(CommandParser.Parse(Encoding.ASCII.GetBytes($"MAIL FROM:<a@source.example> {parameters}"), Extensions.FutureRelease | Extensions.DeliverBy, out Command mail));
+        Assert.Null(CommandParser.Parse(Encoding.ASCII.GetBytes($"MAIL FROM:<{reversePath}> {parameters}"), Extensions.FutureRelease | Extensions.DeliverBy, out Command mail));
         var envelope = new EnvelopeBuilder();
         envelope.Begin(mail.Path, mail.Mail, Arrived);
         envelope.TryAdd("u@dest.example"u8);
