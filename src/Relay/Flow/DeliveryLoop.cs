@@ -127,8 +127,8 @@ internal sealed class DeliveryLoop
                 SettleLog.Faulted(_log, site.Key.Hosts, e);
             }
 
-            site.EndWorker();
-            more = !_stopping && site.TryBeginWorker(_time.GetUtcNow());
+            site.EndWorker(_time.GetTimestamp());
+            more = !_stopping && site.TryBeginWorker();
         }
     }
 

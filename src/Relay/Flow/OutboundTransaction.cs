@@ -16,6 +16,9 @@ internal sealed class OutboundTransaction
 
     public AttemptResult Result { get; } = new();
 
+    /// <summary>When it began, for the limit of its site.</summary>
+    public int Epoch { get; set; }
+
     /// <summary>Takes the body over: it is disposed with <see cref="End"/>.</summary>
     public void Begin(QueuedMessage message, SpoolBody body, DateTimeOffset started)
     {

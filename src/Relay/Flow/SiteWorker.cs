@@ -15,7 +15,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     // Messages that end without being sent are settled in between; so many at most are gathered for that.
     private const int MostUnsent = 16;
 
-    private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Grace = TimeSpan.FromHours(1);
 
     private readonly DeliverySettings _settings = loop.Settings;
     private readonly Stack<OutboundTransaction> _spare = new();
@@ -23,6 +23,8 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     private readonly Queue<OutboundTransaction> _returned = new();
     private readonly Queue<OutboundTransaction> _unsent = new();
     private OutboundConnection? _connection;
+    private long _lastReply;
+    private bool _isOver;
     private HopInfo? _hop;
 
     private bool MayBegin => !loop.IsStopping && ReferenceEquals(_settings, loop.Settings);
@@ -30,56 +32,54 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     /// <summary>Until there is nothing to send, or nowhere to send it. What is still in hand when it throws has been put back.</summary>
     public async Task RunAsync()
     {
+        if (site.IsSuspended(out PeerReply reason))
+        {
+            await PutOffAllAsync(reason).ConfigureAwait(false);
+            return;
+        }
+
+        if (!site.TryOpen())
+        {
+            return;
+        }
+
         try
         {
-            if (site.IsSuspended(time.GetUtcNow(), out PeerReply reason))
-            {
-                await PutOffAllAsync(reason).ConfigureAwait(false);
-                return;
-            }
-
             AttemptFailure? last = await GoThroughHostsAsync().ConfigureAwait(false);
-            if (!MayBegin)
+            while (_returned.TryDequeue(out OutboundTransaction? transaction))
             {
-                // Nothing is known against the hosts that were not tried.
-                while (_returned.TryDequeue(out OutboundTransaction? transaction))
+                if (last is null || !MayBegin)
                 {
+                    // Nothing is known against the hosts that were not tried.
                     site.Add(transaction.Message);
                     transaction.End();
                 }
-
-                return;
-            }
-
-            if (last is null)
-            {
-                return;
-            }
-
-            while (_returned.TryDequeue(out OutboundTransaction? transaction))
-            {
-                await PutOffAsync(transaction, last.Reply).ConfigureAwait(false);
-            }
-
-            if (site.Suspend(last.Reply, time.GetUtcNow() + _settings.Retry.Suspension))
-            {
-                await PutOffAllAsync(last.Reply).ConfigureAwait(false);
+                else
+                {
+                    await PutOffAsync(transaction, last.Reply).ConfigureAwait(false);
+                }
             }
         }
         finally
         {
+            site.Close();
             foreach (OutboundTransaction transaction in (OutboundTransaction[])[.. _underWay, .. _returned, .. _unsent])
             {
                 loop.PutBack(transaction.Message);
                 transaction.End();
             }
         }
+
+        if (site.IsSuspended(out reason))
+        {
+            await PutOffAllAsync(reason).ConfigureAwait(false);
+        }
     }
 
     OutboundTransaction? ITransactionSource.Next()
     {
         OutboundConnection connection = _connection!;
-        while (MayBegin && connection.IsUsable && !pool.IsOld(connection) && _unsent.Count < MostUnsent)
+        while (MayBegin && !_isOver && connection.IsUsable && !pool.IsOld(connection) && _unsent.Count < MostUnsent)
         {
             if (!_returned.TryDequeue(out OutboundTransaction? transaction))
             {
@@ -94,6 +94,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
             transaction.Result.Hop = _hop;
             if (Overdue(transaction) is not { } reason)
             {
+                transaction.Epoch = site.Epoch;
                 _underWay.Add(transaction);
                 return transaction;
             }
@@ -108,7 +109,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     async ValueTask ITransactionSource.DoneAsync(OutboundTransaction transaction)
     {
         _underWay.Remove(transaction);
-        site.Succeeded();
+        Report(transaction);
         await SettleAsync(transaction).ConfigureAwait(false);
         await SettleUnsentAsync().ConfigureAwait(false);
     }
@@ -133,6 +134,28 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
         _returned.Enqueue(transaction);
     }
 
+    /// <summary>Tells the site what this transaction says about it. With several under way, the time since the reply to the one before is the nearest to what this one took.</summary>
+    private void Report(OutboundTransaction transaction)
+    {
+        long now = time.GetTimestamp();
+        TimeSpan taken = time.GetElapsedTime(_lastReply, now);
+        TimeSpan sinceStart = time.GetUtcNow() - transaction.Result.Started;
+        _lastReply = now;
+        bool delivered = false;
+        foreach (RecipientOutcome outcome in transaction.Result.Outcomes)
+        {
+            if (Pushback.IsOne(outcome.Reply))
+            {
+                _isOver |= site.Pushback(transaction.Epoch, outcome.Reply);
+                return;
+            }
+
+            delivered |= outcome.Kind == OutcomeKind.Delivered;
+        }
+
+        _isOver |= site.Answered(transaction.Epoch, !delivered ? null : sinceStart < taken ? sinceStart : taken);
+    }
+
     /// <summary>Why it isn't sent any more, or null. The last try is planned for the very end of a message's time: only one that has waited behind that comes too late.</summary>
     private string? Overdue(OutboundTransaction transaction)
     {
@@ -150,6 +173,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
         for (int i = 0; i < targets.Count && MayBegin; i++)
         {
             HostTarget target = targets[i];
+            int epoch = site.Epoch;
             var key = new ConnectionKey(target.Address, target.Port, target.Host, site.Key.Scheme, site.Key.Tls);
             OutboundConnection? connection = await pool.TakeAsync(key).ConfigureAwait(false);
             bool reused = connection is not null;
@@ -160,7 +184,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
                 {
                     last = opened.Failure;
                     _hop = new HopInfo(new NextHopInfo(key.Host, key.Address, key.Port), null, null);
-                    site.HostFailed(key.Host, time.GetUtcNow());
+                    site.HostFailed(key.Host, epoch, last!.Reply, time.GetUtcNow());
                     continue;
                 }
 
@@ -168,6 +192,11 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
             }
 
             last = await UseAsync(connection).ConfigureAwait(false);
+            if (last is not null && !reused)
+            {
+                site.Pushback(epoch, last.Reply);
+            }
+
             if (last is null || (_returned.Count == 0 && (!reused || site.Count == 0)))
             {
                 return null;
@@ -187,6 +216,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     {
         _connection = connection;
         _hop = connection.Hop;
+        _lastReply = time.GetTimestamp();
         site.Connected(connection.Key.Host);
         bool ended = false;
         try
@@ -198,7 +228,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
         }
         finally
         {
-            site.Disconnected();
+            site.Disconnected(connection.Key.Host);
             if (!ended)
             {
                 connection.Break();
@@ -211,7 +241,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     /// <summary>Everything that is ready, for the same reason, as long as that holds.</summary>
     private async ValueTask PutOffAllAsync(PeerReply reason)
     {
-        while (!loop.IsStopping && site.IsSuspended(time.GetUtcNow(), out _) && site.TryTake(out QueuedMessage? message))
+        while (!loop.IsStopping && site.IsSuspended(out _) && site.TryTake(out QueuedMessage? message))
         {
             await PutOffAsync(Begin(message), reason).ConfigureAwait(false);
         }

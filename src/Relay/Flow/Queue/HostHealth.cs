@@ -13,7 +13,39 @@ internal sealed class HostHealth
 
     private readonly Dictionary<string, Rest> _resting = new(StringComparer.Ordinal);
 
-    public void Answered(string host) => _resting.Remove(host);
+    private readonly Dictionary<string, int> _connections = new(StringComparer.Ordinal);
+
+    /// <summary>It serves a connection.</summary>
+    public void Connected(string host)
+    {
+        _resting.Remove(host);
+        _connections[host] = _connections.GetValueOrDefault(host) + 1;
+    }
+
+    public void Disconnected(string host)
+    {
+        if (--_connections[host] == 0)
+        {
+            _connections.Remove(host);
+        }
+    }
+
+    /// <summary>The share of the hosts that didn't fail lately, or serve connections all the same.</summary>
+    public double Answering(IReadOnlyList<HostTarget> targets)
+    {
+        if (targets.Count == 0)
+        {
+            return 0;
+        }
+
+        int answering = 0;
+        foreach (HostTarget target in targets)
+        {
+            answering += !_resting.ContainsKey(target.Host) || _connections.ContainsKey(target.Host) ? 1 : 0;
+        }
+
+        return (double)answering / targets.Count;
+    }
 
     public void Failed(string host, DateTimeOffset now)
     {

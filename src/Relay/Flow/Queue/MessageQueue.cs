@@ -15,6 +15,10 @@ internal sealed class MessageQueue
 
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan Memory = TimeSpan.FromMinutes(15);
+
+    private const int MostKnown = 10_000;
+
     private readonly ConcurrentDictionary<string, Destination> _destinations = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<RouteOptions, Destination> _routed = new(new SameWay());
     private readonly ConcurrentDictionary<SiteKey, Site> _sites = new();
@@ -104,7 +108,7 @@ internal sealed class MessageQueue
             message = next;
         }
 
-        while (site.TryBeginWorker(_time.GetUtcNow()))
+        while (site.TryBeginWorker())
         {
             _dispatch(site);
         }
@@ -164,7 +168,7 @@ internal sealed class MessageQueue
 
     private void Dispatch(Site site)
     {
-        if (site.TryBeginWorker(_time.GetUtcNow()))
+        if (site.TryBeginWorker())
         {
             _dispatch(site);
         }
@@ -181,13 +185,14 @@ internal sealed class MessageQueue
 
         _nextSweep = now + (long)(SweepInterval.TotalSeconds * _time.TimestampFrequency);
         DateTimeOffset clock = _time.GetUtcNow();
+        bool crowded = _sites.Count > MostKnown;
         foreach (Site site in _sites.Values)
         {
-            if (site.TryBeginWorker(clock, waited: true))
+            if (site.TryBeginWorker(waited: true))
             {
                 _dispatch(site);
             }
-            else if (!site.IsSuspended(clock, out _) && site.TryRetire())
+            else if (MayGo(site, now, crowded) && site.TryRetire())
             {
                 _sites.TryRemove(KeyValuePair.Create(site.Key, site));
             }
@@ -201,6 +206,9 @@ internal sealed class MessageQueue
             }
         }
     }
+
+    /// <summary>What was learned of a site is kept for the mail to come, but not of any number of sites.</summary>
+    private bool MayGo(Site site, long now, bool crowded) => (crowded || _time.GetElapsedTime(site.LastUsed, now) > Memory) && !site.IsSuspended(out _);
 
     private void Forget(Destination destination)
     {
@@ -251,7 +259,7 @@ internal sealed class MessageQueue
     {
         while (true)
         {
-            Site site = _sites.GetOrAdd(key, static key => new Site(key));
+            Site site = _sites.GetOrAdd(key, key => new Site(key, new SiteLimit(_time, Random.Shared, 20)));
             if (site.TryHold())
             {
                 return site;

@@ -6,9 +6,9 @@ namespace Relay.Flow.Queue;
 
 /// <summary>
 /// The hosts to which one or many domains' mail goes, the messages that may go there now, and the workers that send them. Filled from any thread without a lock; emptied by its workers, under a lock that is
-/// held for a moment. Its limit of workers is learned, so that a site that answers nobody can't hold many of them.
+/// held for a moment. How many workers it bears is learned (<see cref="SiteLimit"/>), so that a site that answers nobody can't hold many of them.
 /// </summary>
-internal sealed class Site(SiteKey key) : Retirable
+internal sealed class Site(SiteKey key, SiteLimit limit) : Retirable
 {
     /// <summary>Another connection is worth its handshakes when each of those there are has so many messages waiting.</summary>
     private const int MessagesPerWorker = 4;
@@ -20,9 +20,6 @@ internal sealed class Site(SiteKey key) : Retirable
     private IReadOnlyList<HostTarget> _targets = [];
     private int _count;
     private int _workers;
-    private int _connected;
-    private int _limit = 5;
-    private Suspension? _suspension;
 
     public SiteKey Key { get; } = key;
 
@@ -31,6 +28,9 @@ internal sealed class Site(SiteKey key) : Retirable
 
     /// <summary>A host of the site has answered lately: it may have more of what all sites share than one of which nothing is known.</summary>
     public bool IsProven { get; private set; }
+
+    /// <summary>When a worker ended last, as a timestamp.</summary>
+    public long LastUsed { get; private set; }
 
     /// <summary>Where its hosts are, as looked up last.</summary>
     public void Use(IReadOnlyList<HostTarget> targets) => Volatile.Write(ref _targets, targets);
@@ -64,31 +64,58 @@ internal sealed class Site(SiteKey key) : Retirable
         }
     }
 
-    /// <summary>Whether the caller shall start another worker. Each true owes one <see cref="EndWorker"/>. <paramref name="waited"/>: messages have waited, so that one more is wanted even for few.</summary>
-    public bool TryBeginWorker(DateTimeOffset now, bool waited = false)
+    /// <summary>
+    /// Whether the caller shall start another worker. Each true owes one <see cref="EndWorker"/>. <paramref name="waited"/>: messages have waited, so that one more is wanted even for few. While the site is
+    /// suspended there is one at most, which puts off what is ready.
+    /// </summary>
+    public bool TryBeginWorker(bool waited = false)
     {
+        int ready = Count;
         int workers = Volatile.Read(ref _workers);
-        while (true)
+        if (ready == 0 || (workers > 0 && !waited && ready <= workers * MessagesPerWorker))
         {
-            int ready = Volatile.Read(ref _count);
-            bool wanted = ready > 0 && (workers == 0 || (workers < Volatile.Read(ref _limit) && (waited || ready > workers * MessagesPerWorker) && !IsSuspended(now, out _)));
-            if (!wanted)
+            return false;
+        }
+
+        lock (_gate)
+        {
+            if (_workers > 0 && (_workers >= limit.Current || limit.IsSuspended(out _, out _)))
             {
                 return false;
             }
 
-            int seen = Interlocked.CompareExchange(ref _workers, workers + 1, workers);
-            if (seen == workers)
-            {
-                return true;
-            }
-
-            workers = seen;
+            _workers++;
+            return true;
         }
     }
 
     /// <summary>A worker stops. The caller asks <see cref="TryBeginWorker"/> once more: a message may have come between its last look and this.</summary>
-    public void EndWorker() => Interlocked.Decrement(ref _workers);
+    public void EndWorker(long now)
+    {
+        lock (_gate)
+        {
+            _workers--;
+            LastUsed = now;
+        }
+    }
+
+    /// <summary>Whether a worker may open a connection. Each true owes one <see cref="Close"/>.</summary>
+    public bool TryOpen()
+    {
+        lock (_gate)
+        {
+            return limit.TryOpen();
+        }
+    }
+
+    /// <summary>The connection has ended, or didn't come about.</summary>
+    public void Close()
+    {
+        lock (_gate)
+        {
+            limit.Close();
+        }
+    }
 
     /// <summary>The addresses to try, in order: by preference, equal ones in random order, and those that failed lately behind.</summary>
     public List<HostTarget> Targets(DateTimeOffset now, Random random)
@@ -110,62 +137,69 @@ internal sealed class Site(SiteKey key) : Retirable
     {
         lock (_gate)
         {
-            _health.Answered(host);
-            _connected++;
+            _health.Connected(host);
             IsProven = true;
-            _suspension = null;
         }
     }
 
-    public void Disconnected()
+    public void Disconnected(string host)
     {
         lock (_gate)
         {
-            _connected--;
+            _health.Disconnected(host);
         }
     }
 
-    /// <summary>No connection to this host came about.</summary>
-    public void HostFailed(string host, DateTimeOffset now)
+    /// <summary>No connection to this host came about, in work begun in <paramref name="epoch"/>.</summary>
+    public void HostFailed(string host, int epoch, PeerReply saw, DateTimeOffset now)
     {
         lock (_gate)
         {
             _health.Failed(host, now);
+            limit.Refused(epoch, _health.Answering(Volatile.Read(ref _targets)), saw);
+            IsProven &= !limit.IsSuspended(out _, out _);
         }
     }
 
-    public void Succeeded()
+    /// <summary>What work that begins now is to say when it reports (<see cref="SiteLimit.Epoch"/>).</summary>
+    public int Epoch
     {
-        int limit = Volatile.Read(ref _limit);
-        if (limit < 20)
+        get
         {
-            Volatile.Write(ref _limit, limit + 1);
+            lock (_gate)
+            {
+                return limit.Epoch;
+            }
         }
     }
 
-    /// <summary>No host could be used. Until <paramref name="until"/> messages are put off for the same reason, without a try of their own, unless others are connected. True when it is suspended.</summary>
-    public bool Suspend(PeerReply reason, DateTimeOffset until)
+    /// <summary>A transaction had its replies. <paramref name="afterData"/>: see <see cref="SiteLimit.Answered"/>. True: there are too many connections, and this one is to be closed.</summary>
+    public bool Answered(int epoch, TimeSpan? afterData)
     {
         lock (_gate)
         {
-            if (_connected > 0)
-            {
-                _limit = _connected;
-                return false;
-            }
-
-            _limit = 5;
-            IsProven = false;
-            _suspension = new Suspension(reason, until);
-            return true;
+            limit.Answered(epoch, afterData);
+            return limit.IsOver;
         }
     }
 
-    public bool IsSuspended(DateTimeOffset now, out PeerReply reason)
+    /// <summary>The site slows us down, or drops connections. True: as for <see cref="Answered"/>.</summary>
+    public bool Pushback(int epoch, PeerReply saw)
     {
-        Suspension? suspension = Volatile.Read(ref _suspension);
-        reason = suspension?.Reason ?? default;
-        return suspension is not null && now < suspension.Until;
+        lock (_gate)
+        {
+            limit.Pushback(epoch, saw);
+            return limit.IsOver;
+        }
+    }
+
+    /// <summary>No host answers, and it isn't yet time to try again: messages are put off for this reason, without a try of their own.</summary>
+    public bool IsSuspended(out PeerReply reason)
+    {
+        lock (_gate)
+        {
+            return limit.IsSuspended(out reason, out _);
+        }
     }
 
     /// <summary>What a message takes of its tenant's share: one, and one more for each 64 KiB.</summary>

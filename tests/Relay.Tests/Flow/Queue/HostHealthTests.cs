@@ -36,7 +36,7 @@ public class HostHealthTests
     {
         var health = new HostHealth();
         health.Failed("a", Start);
-        health.Answered("a");
+        health.Connected("a");
         Assert.Equal("a b c", Order(health, Start));
     }
 
