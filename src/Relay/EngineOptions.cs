@@ -35,6 +35,8 @@ public sealed record EngineOptions
 
     public IReadOnlyList<RouteOptions> Routes { get; init; } = [];
 
+    public IReadOnlyList<TenantOptions> Tenants { get; init; } = [];
+
     /// <summary>Null: nobody can log in, and AUTH isn't offered.</summary>
     internal ICredentials? Credentials { get; init; }
 

@@ -16,6 +16,9 @@ internal static class ConfigChecks
         {
             CheckRoute(draft, reader, draft.Routes[i], string.Create(CultureInfo.InvariantCulture, $"route[{i}]."));
         }
+
+        CheckLimits(draft, reader);
+        CheckTenants(draft, reader);
     }
 
     private static void CheckSpool(ConfigDraft draft, ConfigReader reader)
@@ -84,6 +87,44 @@ internal static class ConfigChecks
         if (hop.Scheme == NextHopScheme.Smtps && route.Tls == OutboundTls.None)
         {
             reader.Fail(draft.Where(path + "tls"), $"{hop} speaks TLS from the first octet, so tls = \"none\" can't be: leave it out, or write smtp://");
+        }
+    }
+
+    private static void CheckLimits(ConfigDraft draft, ConfigReader reader)
+    {
+        for (int i = 0; i < draft.LimitRules.All.Count; i++)
+        {
+            string path = string.Create(CultureInfo.InvariantCulture, $"limit[{i}]");
+            bool byDomain = draft.Says(path + ".domain");
+            if (byDomain == draft.Says(path + ".mx"))
+            {
+                reader.Fail(draft.Where(byDomain ? path + ".mx" : path), byDomain
+                    ? "this [[limit]] has domain and mx: write one of them, and the other in a [[limit]] of its own"
+                    : "this [[limit]] is for nobody: write domain = … or mx = …");
+            }
+        }
+    }
+
+    private static void CheckTenants(ConfigDraft draft, ConfigReader reader)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        var networks = new Dictionary<IPNetwork, string>();
+        for (int i = 0; i < draft.Tenants.All.Count; i++)
+        {
+            TenantOptions tenant = draft.Tenants.All[i];
+            string path = string.Create(CultureInfo.InvariantCulture, $"tenant[{i}].");
+            if (tenant.Name.Length > 0 && !names.Add(tenant.Name))
+            {
+                reader.Fail(draft.Where(path + "name"), $"{tenant.Name} is the name of a tenant above: write all its networks there, or choose another name");
+            }
+
+            foreach (IPNetwork network in tenant.Networks)
+            {
+                if (!networks.TryAdd(network, tenant.Name))
+                {
+                    reader.Fail(draft.Where(path + "networks"), $"{network} is a network of {networks[network]} already: it can belong to one tenant");
+                }
+            }
         }
     }
 

@@ -11,7 +11,7 @@ namespace Relay.Daemon.Configuration;
 
 /// <summary>
 /// A configuration in the making: what the keys of <see cref="ConfigTable"/> set and print. It begins with every default, so that an empty file is a whole configuration.
-/// Keys of [[listener]] and [[route]] work on the one that is current.
+/// Keys of sections that may stand there many times work on the entry that is current.
 /// </summary>
 internal sealed class ConfigDraft
 {
@@ -43,6 +43,8 @@ internal sealed class ConfigDraft
         Admin = options.Admin;
         Log = options.Log;
         Listeners.AddRange(engine.Listeners.Select(static l => new ListenerDraft { EndPoint = l.EndPoint, Role = l.Role, Tls = l.Tls, ProxyFrom = l.ProxyFrom }));
+        LimitRules.AddRange(engine.Delivery.LimitRules);
+        Tenants.AddRange(engine.Tenants);
         Routes.AddRange(engine.Routes.Select(static r => new RouteDraft { Domain = r.Domain, NextHop = r.NextHop, Tls = r.Tls }));
     }
 
@@ -76,13 +78,17 @@ internal sealed class ConfigDraft
 
     public RouteDraft Route { get; set; } = new();
 
+    public Entries<LimitRule> LimitRules { get; } = new();
+
+    public Entries<TenantOptions> Tenants { get; } = new();
+
     public AdminOptions Admin { get; set; } = new();
 
     public LogOptions Log { get; set; } = new();
 
     public string? DeliveryLogPath { get; set; }
 
-    /// <summary>Remembers where a key stands, by its full name: "tls.key", "listener[0].address".</summary>
+    /// <summary>Remembers where a key stands, by its full name: "tls.key", "listener[0].address"; and an entry of many: "limit[0]".</summary>
     public void Place(string key, Position position) => _positions[key] = position;
 
     /// <summary>Whether the file says it.</summary>
@@ -104,7 +110,8 @@ internal sealed class ConfigDraft
             Limits = Limits,
             Smtp = Smtp,
             Dns = Dns,
-            Delivery = Delivery,
+            Delivery = Delivery with { LimitRules = [.. LimitRules.All] },
+            Tenants = [.. Tenants.All],
             Routes = [.. Routes.Select(static r => new RouteOptions { Domain = r.Domain!, NextHop = r.NextHop!, Tls = r.Tls })],
             DeliveryLogPath = DeliveryLogPath,
         },

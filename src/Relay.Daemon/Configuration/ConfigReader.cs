@@ -93,9 +93,10 @@ internal sealed class ConfigReader(string file, string folder, Func<string, stri
 
         foreach (ConfigNode item in value.Items)
         {
-            string path = string.Create(CultureInfo.InvariantCulture, $"{section.Name}[{items.Count(draft)}].");
+            string name = string.Create(CultureInfo.InvariantCulture, $"{section.Name}[{items.Count(draft)}]");
+            draft.Place(name, item.Position);
             items.Add(draft);
-            ReadItem(item, section, path, draft);
+            ReadItem(item, section, name + ".", draft);
         }
     }
 

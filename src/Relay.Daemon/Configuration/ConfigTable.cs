@@ -17,13 +17,21 @@ internal static class ConfigTable
     // Zero is "not at all".
     private static readonly ConfigType<TimeSpan> Hold = ConfigTypes.Duration(TimeSpan.Zero, TimeSpan.FromDays(365));
 
-    private static readonly ConfigType<long> Rate = new SizeType(1, 1L << 30);
+    private static readonly ConfigType<long> DataRate = new SizeType(1, 1L << 30);
 
     // RFC 5321 §4.5.3.1.7: 64K octets at least.
     private static readonly ConfigType<long> MessageSize = new SizeType(64 * 1024, 2L << 30);
 
     // Below, a message with many recipients hardly fits; above, recovery would read no such file.
     private static readonly ConfigType<long> SegmentSize = new SizeType(1 << 20, 1 << 30);
+
+    private static readonly ConfigType<int> CountOrNone = new IntegerType(0, 1_000_000);
+
+    // RFC 5321 §4.5.3.1.8: what every server takes; the queue parts messages by it.
+    private static readonly ConfigType<int> RecipientsPerMessage = new IntegerType(1, 100);
+
+    private static readonly ConfigType<int> PipelineDepth = new IntegerType(1, 100);
+    private static readonly ConfigType<int> Weight = new IntegerType(1, 1000);
 
     private static readonly ConfigType<int> MessagesInMemory = new IntegerType(1000, 1_000_000_000);
 
@@ -90,7 +98,7 @@ internal static class ConfigTable
             ConfigKey.Of("connections_per_address", Count, d => d.Limits.ConnectionsPerAddress, (d, v) => d.Limits = d.Limits with { ConnectionsPerAddress = v }, "Clients at a time from one address."),
             ConfigKey.Of("command_timeout", Timeout, d => d.Limits.CommandTimeout, (d, v) => d.Limits = d.Limits with { CommandTimeout = v }, "How long a client may take for its next command."),
             ConfigKey.Of("data_timeout", Timeout, d => d.Limits.DataTimeout, (d, v) => d.Limits = d.Limits with { DataTimeout = v }, "How long a client may be idle inside a message."),
-            ConfigKey.Of("data_rate", Rate, d => d.Limits.DataRate, (d, v) => d.Limits = d.Limits with { DataRate = v },
+            ConfigKey.Of("data_rate", DataRate, d => d.Limits.DataRate, (d, v) => d.Limits = d.Limits with { DataRate = v },
                 "A message slower than so much a second, on the whole, has `data_timeout` to end in all."),
             ConfigKey.Of("errors", Count, d => d.Limits.Errors, (d, v) => d.Limits = d.Limits with { Errors = v }, "Refused commands before the connection is closed with 421."),
         ]),
@@ -119,6 +127,16 @@ internal static class ConfigTable
             ConfigKey.Of("expire", Life, d => d.Delivery.Expire, (d, v) => d.Delivery = d.Delivery with { Expire = v }, "How long after its arrival a message is returned as undeliverable."),
             ConfigKey.Of("expire_reports", Life, d => d.Delivery.ExpireReports, (d, v) => d.Delivery = d.Delivery with { ExpireReports = v }, "The same for reports (the null reverse-path), when that is shorter. What can't be delivered of them is noted as dead_letter in the delivery log."),
             ConfigKey.Of("ip", ConfigTypes.IpFamilies, d => d.Delivery.Ip, (d, v) => d.Delivery = d.Delivery with { Ip = v }, "Which addresses of a host are tried."),
+            ConfigKey.Of("connections", Count, d => d.Delivery.Limits.Connections, (d, v) => Limit(d, l => l with { Connections = v }),
+                "The most connections at a time to one site, which is the hosts that some domains' mail goes to. How many there are is learned from what the site bears."),
+            ConfigKey.Of("messages_per_connection", CountOrNone, d => d.Delivery.Limits.MessagesPerConnection, (d, v) => Limit(d, l => l with { MessagesPerConnection = v }),
+                "The most messages on one connection; 0: as many as there are in the time that a connection is kept."),
+            ConfigKey.Of("rate", ConfigTypes.Rate, d => d.Delivery.Limits.Rate, (d, v) => Limit(d, l => l with { Rate = v }),
+                "The most messages in a time to one site, like `\"100/1m\"`. A tenth of them may go at once, the others at even distances.", "none"),
+            ConfigKey.Of("recipients_per_message", RecipientsPerMessage, d => d.Delivery.Limits.RecipientsPerMessage, (d, v) => Limit(d, l => l with { RecipientsPerMessage = v }),
+                "The most recipients of a message that are sent together; what has more is sent several times."),
+            ConfigKey.Of("pipeline_depth", PipelineDepth, d => d.Delivery.PipelineDepth, (d, v) => d.Delivery = d.Delivery with { PipelineDepth = v },
+                "Messages under way at a time on one connection, where the server offers PIPELINING: so many may arrive twice when it is lost. 1: one after the other."),
         ]),
         new("delivery.timeouts", "How long each phase of a delivery may take (RFC 5321 §4.5.3.2).",
         [
@@ -140,6 +158,34 @@ internal static class ConfigTable
         {
             Items = new(d => d.Routes.Count, (d, i) => d.Route = d.Routes[i], d => d.Routes.Add(d.Route = new RouteDraft())),
         },
+        new("limit", "An exception to the limits of `[delivery]`; may stand there many times, the first that matches wins. It has either `domain` or `mx`; what it leaves out is as `[delivery]` says.",
+        [
+            ConfigKey.Of("domain", ConfigTypes.DomainPattern, d => d.LimitRules.Current.Domain, (d, v) => Rule(d, l => l with { Domain = v }),
+                "The domain of recipients, `*.domain` for all below it, or `*` for every one.", "none"),
+            ConfigKey.Of("mx", ConfigTypes.DomainPattern, d => d.LimitRules.Current.Mx, (d, v) => Rule(d, l => l with { Mx = v }),
+                "The same for hosts: every host that the mail can go to has such a name.", "none"),
+            ConfigKey.Of("connections", Count, d => d.LimitRules.Current.Connections, (d, v) => Rule(d, l => l with { Connections = v }), "As in `[delivery]`.", "as `[delivery]` says"),
+            ConfigKey.Of("messages_per_connection", CountOrNone, d => d.LimitRules.Current.MessagesPerConnection, (d, v) => Rule(d, l => l with { MessagesPerConnection = v }),
+                "As in `[delivery]`.", "as `[delivery]` says"),
+            ConfigKey.Of("rate", ConfigTypes.Rate, d => d.LimitRules.Current.Rate, (d, v) => Rule(d, l => l with { Rate = v }), "As in `[delivery]`.", "as `[delivery]` says"),
+            ConfigKey.Of("recipients_per_message", RecipientsPerMessage, d => d.LimitRules.Current.RecipientsPerMessage, (d, v) => Rule(d, l => l with { RecipientsPerMessage = v }),
+                "As in `[delivery]`.", "as `[delivery]` says"),
+        ])
+        {
+            Items = new(d => d.LimitRules.All.Count, (d, i) => d.LimitRules.Select(i), d => d.LimitRules.Add()),
+        },
+        new("tenant", "Those whose mail shares this relay fairly; may stand there many times. One called `default` speaks of all clients that are nobody else's.",
+        [
+            ConfigKey.Of("name", ConfigTypes.TenantName, d => d.Tenants.Current.Name is { Length: > 0 } name ? name : null, (d, v) => d.Tenants.Current = d.Tenants.Current with { Name = v },
+                "What it is called in reports.", required: true),
+            ConfigKey.Of("networks", new ListType<IPNetwork>(ConfigTypes.Network), d => d.Tenants.Current.Networks, (d, v) => d.Tenants.Current = d.Tenants.Current with { Networks = v },
+                "Where its clients are; of networks within each other the narrowest counts."),
+            ConfigKey.Of("weight", Weight, d => d.Tenants.Current.Weight, (d, v) => d.Tenants.Current = d.Tenants.Current with { Weight = v },
+                "Its share, beside those of others that have mail for the same site."),
+        ])
+        {
+            Items = new(d => d.Tenants.All.Count, (d, i) => d.Tenants.Select(i), d => d.Tenants.Add()),
+        },
         new("admin", "The HTTP listener for /healthz, /readyz and /metrics. A change needs a restart.",
         [
             ConfigKey.Of("address", ConfigTypes.ListenAddress, d => d.Admin.EndPoint, (d, v) => d.Admin = d.Admin with { EndPoint = v }, "Port 0 lets the system choose."),
@@ -153,6 +199,10 @@ internal static class ConfigTable
     ];
 
     public static ConfigSection? Find(string name) => Sections.FirstOrDefault(s => s.Name == name);
+
+    private static void Limit(ConfigDraft draft, Func<SiteLimitOptions, SiteLimitOptions> with) => draft.Delivery = draft.Delivery with { Limits = with(draft.Delivery.Limits) };
+
+    private static void Rule(ConfigDraft draft, Func<LimitRule, LimitRule> with) => draft.LimitRules.Current = with(draft.LimitRules.Current);
 
     private static ConfigKey Phase(string name, Func<DeliveryTimeouts, object> get, Func<DeliveryTimeouts, TimeSpan, DeliveryTimeouts> with, string doc) =>
         ConfigKey.Of(name, Timeout, d => get(d.Delivery.Timeouts), (d, v) => d.Delivery = d.Delivery with { Timeouts = with(d.Delivery.Timeouts, v) }, doc);

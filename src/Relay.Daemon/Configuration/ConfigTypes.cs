@@ -55,6 +55,17 @@ internal static class ConfigTypes
     public static readonly ConfigType<NextHop> NextHop =
         new TextType<NextHop>("next hop", static (string text, ConfigReader _, out NextHop value) => NextHopText.Parse(text, out value), static v => v.ToString(), "^smtps?://");
 
+    public static readonly ConfigType<Rate> Rate =
+        new TextType<Rate>("rate", static (string text, ConfigReader _, out Rate value) => RateText.Parse(text, out value), RateText.Format, "^[0-9]+/[0-9]+(ms|s|m|h|d)$");
+
+    /// <summary>A word of the operator's own, which stands in reports and as a label of metrics.</summary>
+    public static readonly ConfigType<string> TenantName = new TextType<string>("name", static (string text, ConfigReader _, out string value) =>
+    {
+        value = text;
+        return text.Length is > 0 and <= 64 && text.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') ? null
+            : $"\"{text}\" is not a name: write 1 to 64 letters, digits, hyphens, dots and underscores, like \"shop\"";
+    }, static v => v, "^[A-Za-z0-9._-]{1,64}$");
+
     public static readonly ConfigType<Durability> Durability = new ChoiceType<Durability>(("sync", Spool.Durability.Sync), ("os", Spool.Durability.Os));
 
     public static readonly ConfigType<ListenerRole> ListenerRole = new ChoiceType<ListenerRole>(("relay", Flow.Accept.ListenerRole.Relay), ("submission", Flow.Accept.ListenerRole.Submission));

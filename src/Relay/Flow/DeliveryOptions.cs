@@ -21,4 +21,12 @@ public sealed record DeliveryOptions
     public IpFamilies Ip { get; init; } = IpFamilies.Both;
 
     public DeliveryTimeouts Timeouts { get; init; } = new();
+
+    /// <summary>What each site gets at most, but for those of <see cref="LimitRules"/>.</summary>
+    public SiteLimitOptions Limits { get; init; } = new();
+
+    public IReadOnlyList<LimitRule> LimitRules { get; init; } = [];
+
+    /// <summary>Messages under way at a time on one connection (RFC 2920): so many may arrive twice when it is lost. 1: each waits for the reply to the one before.</summary>
+    public int PipelineDepth { get; init; } = 8;
 }

@@ -81,6 +81,31 @@ public sealed class ConfigErrorTests
     }
 
     [Theory]
+    [InlineData("100", "\"100\" is not a rate: write a number of messages, a slash and a duration, like \"100/1m\"")]
+    [InlineData("-1/1m", "\"-1/1m\" is not a rate: write a number of messages, a slash and a duration, like \"100/1m\"")]
+    [InlineData("100/minute", "\"minute\" is not a duration: write a whole number and ms, s, m, h or d, like \"30s\" or \"5m\"")]
+    [InlineData("0/1m", "\"0/1m\" is out of range: write a rate of 1 to 1000000 messages in \"1s\" to \"1d\"")]
+    [InlineData("10/10ms", "\"10/10ms\" is out of range: write a rate of 1 to 1000000 messages in \"1s\" to \"1d\"")]
+    [InlineData("10/2d", "\"10/2d\" is out of range: write a rate of 1 to 1000000 messages in \"1s\" to \"1d\"")]
+    public void A_wrong_rate_says_what_would_be_right(string rate, string error) => Assert.Equal("relay.toml:2:8: " + error, Config.Error($"[delivery]\nrate = \"{rate}\""));
+
+    [Theory]
+    [InlineData("[[limit]]\nconnections = 3", "relay.toml:1:1: this [[limit]] is for nobody: write domain = … or mx = …")]
+    [InlineData("[[limit]]\ndomain = \"*\"\nmx = \"*.a.example\"", "relay.toml:3:6: this [[limit]] has domain and mx: write one of them, and the other in a [[limit]] of its own")]
+    [InlineData("[[limit]]\nmx = \"*a.example\"", "relay.toml:2:6: \"*a.example\" is not a domain, \"*.domain\" or \"*\"")]
+    [InlineData("[delivery]\nrecipients_per_message = 101", "relay.toml:2:26: 101 is out of range: write a number from 1 to 100")]
+    public void A_wrong_limit_says_what_would_be_right(string text, string error) => Assert.Equal(error, Config.Error(text));
+
+    [Theory]
+    [InlineData("[[tenant]]\nweight = 3", "relay.toml:1:1: this [[tenant]] has no name: write name = … (name)")]
+    [InlineData("[[tenant]]\nname = \"a b\"", "relay.toml:2:8: \"a b\" is not a name: write 1 to 64 letters, digits, hyphens, dots and underscores, like \"shop\"")]
+    [InlineData("[[tenant]]\nname = \"a\"\n[[tenant]]\nname = \"a\"", "relay.toml:4:8: a is the name of a tenant above: write all its networks there, or choose another name")]
+    [InlineData("[[tenant]]\nname = \"a\"\nnetworks = [\"10.0.0.0/8\"]\n[[tenant]]\nname = \"b\"\nnetworks = [\"10.0.0.0/8\"]",
+        "relay.toml:6:12: 10.0.0.0/8 is a network of a already: it can belong to one tenant")]
+    [InlineData("[[tenant]]\nname = \"a\"\nweight = 0", "relay.toml:3:10: 0 is out of range: write a number from 1 to 1000")]
+    public void A_wrong_tenant_says_what_would_be_right(string text, string error) => Assert.Equal(error, Config.Error(text));
+
+    [Theory]
     [InlineData("hostname = \"a\"\nhostname = \"b\"", "relay.toml:2:1: ")]
     [InlineData("[spool]\n[log]\n[spool]", "relay.toml:3:1: ")]
     public void A_key_given_twice_is_an_error(string text, string start) => Assert.StartsWith(start, Config.Error(text), StringComparison.Ordinal);

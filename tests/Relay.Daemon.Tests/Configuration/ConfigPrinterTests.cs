@@ -64,6 +64,11 @@ public sealed class ConfigPrinterTests
         servers = ["127.0.0.1:53"]
         [delivery]
         ip = "4"
+        connections = 7
+        messages_per_connection = 100
+        rate = "100/1m"
+        recipients_per_message = 50
+        pipeline_depth = 1
         expire = "36h"
         [delivery.timeouts]
         connect = "1500ms"
@@ -71,6 +76,20 @@ public sealed class ConfigPrinterTests
         domain = "*"
         next_hop = "smtp://[::1]:2526"
         tls = "verified"
+        [[limit]]
+        domain = "*.a.example"
+        connections = 1
+        messages_per_connection = 0
+        [[limit]]
+        mx = "*.google.com"
+        rate = "10/1s"
+        recipients_per_message = 10
+        [[tenant]]
+        name = "shop"
+        networks = ["10.1.0.0/16", "2001:db8::/32"]
+        weight = 3
+        [[tenant]]
+        name = "default"
         [log]
         deliveries = ""
         """)]
@@ -90,7 +109,10 @@ public sealed class ConfigPrinterTests
         Assert.Equal(options.Engine.Smtp, again.Engine.Smtp);
         Assert.Equal(options.Engine.Dns.Servers, again.Engine.Dns.Servers);
         Assert.Equal(options.Engine.Delivery.Retry, again.Engine.Delivery.Retry);
-        Assert.Equal(options.Engine.Delivery with { Retry = [] }, again.Engine.Delivery with { Retry = [] });
+        Assert.Equal(options.Engine.Delivery.LimitRules, again.Engine.Delivery.LimitRules);
+        Assert.Equal(options.Engine.Delivery with { Retry = [], LimitRules = [] }, again.Engine.Delivery with { Retry = [], LimitRules = [] });
+        Assert.Equal(options.Engine.Tenants.Select(static t => (t.Name, t.Weight)), again.Engine.Tenants.Select(static t => (t.Name, t.Weight)));
+        Assert.Equal(options.Engine.Tenants.SelectMany(static t => t.Networks), again.Engine.Tenants.SelectMany(static t => t.Networks));
         Assert.Equal(options.Engine.Routes, again.Engine.Routes);
         Assert.Equal(options.Engine.DeliveryLogPath, again.Engine.DeliveryLogPath);
         Assert.Equal(options.Admin, again.Admin);

@@ -69,6 +69,11 @@ public sealed class ConfigValueTests
             retry = ["1m", "1h"]
             expire = "4d"
             ip = "6"
+            connections = 40
+            messages_per_connection = 500
+            rate = "1000/1h"
+            recipients_per_message = 20
+            pipeline_depth = 4
 
             [delivery.timeouts]
             connect = "1s"
@@ -87,6 +92,21 @@ public sealed class ConfigValueTests
             [[route]]
             domain = "*"
             next_hop = "smtps://[2001:db8::2]:4650"
+
+            [[limit]]
+            domain = "*.Strict.example"
+            connections = 2
+            messages_per_connection = 10
+
+            [[limit]]
+            mx = "mx.example.net"
+            rate = "10/1s"
+            recipients_per_message = 5
+
+            [[tenant]]
+            name = "shop"
+            networks = ["10.1.0.0/16"]
+            weight = 4
 
             [admin]
             address = "127.0.0.1:0"
@@ -137,6 +157,15 @@ public sealed class ConfigValueTests
             new RouteOptions { Domain = "*.internal.example", NextHop = new NextHop(NextHopScheme.Smtp, "10.0.0.5", 25), Tls = OutboundTls.Required },
             new RouteOptions { Domain = "*", NextHop = new NextHop(NextHopScheme.Smtps, "2001:db8::2", 4650) },
         ], engine.Routes);
+        Assert.Equal(new SiteLimitOptions { Connections = 40, MessagesPerConnection = 500, Rate = new Rate(1000, TimeSpan.FromHours(1)), RecipientsPerMessage = 20 }, engine.Delivery.Limits);
+        Assert.Equal(4, engine.Delivery.PipelineDepth);
+        Assert.Equal(
+        [
+            new LimitRule { Domain = "*.strict.example", Connections = 2, MessagesPerConnection = 10 },
+            new LimitRule { Mx = "mx.example.net", Rate = new Rate(10, TimeSpan.FromSeconds(1)), RecipientsPerMessage = 5 },
+        ], engine.Delivery.LimitRules);
+        TenantOptions tenant = Assert.Single(engine.Tenants);
+        Assert.Equal(("shop", IPNetwork.Parse("10.1.0.0/16"), 4), (tenant.Name, Assert.Single(tenant.Networks), tenant.Weight));
         Assert.Equal(IPEndPoint.Parse("127.0.0.1:0"), options.Admin.EndPoint);
         Assert.Equal(LogLevel.Debug, options.Log.Level);
         Assert.Null(engine.DeliveryLogPath);
