@@ -118,7 +118,7 @@ public sealed class RelayEngine : IAsyncDisposable
 
         _options = options;
         DeliverySettings settings = SettingsFor(options);
-        _queue?.Apply(new RouteTable(options.Routes).Find);
+        _queue?.Apply(new RouteTable(options.Routes).Find, key => NewSite(key, settings));
         _settlement?.Apply(settings.Retry);
         _delivery?.Apply(settings);
         _bounces?.Apply(options.Hostname);
@@ -179,7 +179,7 @@ public sealed class RelayEngine : IAsyncDisposable
         DeliverySettings settings = SettingsFor(options);
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
-        MessageQueue queue = _queue = new MessageQueue(_time, new RouteTable(options.Routes).Find, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
+        MessageQueue queue = _queue = new MessageQueue(_time, new RouteTable(options.Routes).Find, key => NewSite(key, settings), destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
         BounceMessage bounces = _bounces = new BounceMessage(spool, queue, options.Hostname, _time);
         _settlement = new Settlement(spool, queue, bounces, _deliveries, _metrics, settings.Retry, _time, Random.Shared, _log);
         _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, settings);
@@ -248,6 +248,12 @@ public sealed class RelayEngine : IAsyncDisposable
             _recoveryFailed = true;
         }
     }
+
+    private Site NewSite(SiteKey key, DeliverySettings settings) => new(key, new SiteLimit(_time, Random.Shared, 20)
+    {
+        FirstWait = settings.Retry.Suspension,
+        LongestWait = settings.Retry.LongestSuspension,
+    });
 
     private DeliverySettings SettingsFor(EngineOptions options)
     {

@@ -28,6 +28,7 @@ internal sealed class MessageQueue
     private readonly Action<Destination> _lookUp;
     private readonly Action<Site> _dispatch;
     private DestinationOf _routeOf;
+    private Func<SiteKey, Site> _newSite;
     private long _unrouted;
     private long _nextSweep;
 
@@ -35,10 +36,11 @@ internal sealed class MessageQueue
     /// <paramref name="lookUp"/> is called when messages of a destination wait for its site: it has to end in <see cref="Routed"/> or <see cref="TakeUnrouted"/>. <paramref name="dispatch"/> is called when a
     /// site has work and wants a worker (<see cref="Site.TryBeginWorker"/> was true). Neither may block.
     /// </summary>
-    public MessageQueue(TimeProvider time, DestinationOf routeOf, Action<Destination> lookUp, Action<Site> dispatch)
+    public MessageQueue(TimeProvider time, DestinationOf routeOf, Func<SiteKey, Site> newSite, Action<Destination> lookUp, Action<Site> dispatch)
     {
         _time = time;
         _routeOf = routeOf;
+        _newSite = newSite;
         _lookUp = lookUp;
         _dispatch = dispatch;
         _scheduled = new ScheduledQueue(time);
@@ -48,9 +50,10 @@ internal sealed class MessageQueue
     /// <summary>Messages (a message counts once for each destination) that wait, whether ready or not.</summary>
     public long Depth => _scheduled.Count + Interlocked.Read(ref _unrouted) + _sites.Values.Sum(static site => (long)site.Count);
 
-    /// <summary>New routes hold for what is queued, put off or not yet begun from now on.</summary>
-    public void Apply(DestinationOf routeOf)
+    /// <summary>New routes hold for what is queued, put off or looked up from now on.</summary>
+    public void Apply(DestinationOf routeOf, Func<SiteKey, Site> newSite)
     {
+        Volatile.Write(ref _newSite, newSite);
         Volatile.Write(ref _routeOf, routeOf);
         foreach (Destination destination in Destinations())
         {
@@ -259,7 +262,7 @@ internal sealed class MessageQueue
     {
         while (true)
         {
-            Site site = _sites.GetOrAdd(key, key => new Site(key, new SiteLimit(_time, Random.Shared, 20)));
+            Site site = _sites.GetOrAdd(key, Volatile.Read(ref _newSite));
             if (site.TryHold())
             {
                 return site;

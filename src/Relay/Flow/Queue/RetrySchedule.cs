@@ -9,10 +9,14 @@ internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expi
     /// <summary>A message that failed with many others shall not come back with all of them: a quarter of the wait either way.</summary>
     private const double Jitter = 0.25;
 
-    /// <summary>A destination that could not be reached is left alone for at most so long; and never until its first message's retry.</summary>
-    private static readonly TimeSpan MaximumSuspension = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MaximumSuspension = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MaximumLongSuspension = TimeSpan.FromMinutes(10);
 
-    public TimeSpan Suspension { get; } = TimeSpan.FromTicks(Math.Min(waits[0].Ticks / 2, MaximumSuspension.Ticks));
+    /// <summary>So long what could not be reached or looked up is left alone at first: never until its first message's retry.</summary>
+    public TimeSpan Suspension { get; } = Least(waits[0] / 2, MaximumSuspension);
+
+    /// <summary>And so long at most when it stays so.</summary>
+    public TimeSpan LongestSuspension { get; } = Least(waits[^1] / 2, MaximumLongSuspension);
 
     /// <summary>
     /// The time of the next try after <paramref name="attempts"/> failed ones, or null when the message has had its time.
@@ -44,4 +48,6 @@ internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expi
         DateTimeOffset end = (envelope.ReleaseAt is { } release && release > message.Arrived ? release : message.Arrived) + kept;
         return envelope.DeliverByMode == DeliverByMode.Return && envelope.DeliverBy is { } by && by < end ? by : end;
     }
+
+    private static TimeSpan Least(TimeSpan one, TimeSpan other) => one < other ? one : other;
 }

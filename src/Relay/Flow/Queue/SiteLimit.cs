@@ -22,9 +22,6 @@ internal sealed class SiteLimit
 
     private static readonly TimeSpan WallTime = TimeSpan.FromMinutes(1);
 
-    /// <summary>The wait before the first probe and the longest there is; each is a quarter longer or shorter by chance, so that many sites that went down together aren't probed together.</summary>
-    private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(10);
     private const double Jitter = 0.25;
 
     private readonly TimeProvider _time;
@@ -60,6 +57,12 @@ internal sealed class SiteLimit
         _ceiling = ceiling;
         Current = Math.Min(Initial, ceiling);
     }
+
+    /// <summary>The wait before the first probe; each is a quarter longer or shorter by chance, so that many sites that went down together aren't probed together…</summary>
+    public TimeSpan FirstWait { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>…and the longest there is.</summary>
+    public TimeSpan LongestWait { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>The limit: from 1 to the ceiling. While the site is taken for dead, that of the probe.</summary>
     public int Current { get; private set; }
