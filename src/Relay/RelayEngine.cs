@@ -23,6 +23,7 @@ public sealed class RelayEngine : IAsyncDisposable
 {
     private readonly TimeProvider _time;
     private readonly ILogger _log;
+    private readonly PipeliningDistrust _distrust;
     private readonly RelayMetrics _metrics = new();
     private readonly Heartbeat _heartbeat;
     private readonly IStorage _storage;
@@ -63,6 +64,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _dns = _resolvers(options.Dns);
         _heartbeat = new Heartbeat(time);
         _local = new LocalAddresses(time);
+        _distrust = new PipeliningDistrust(time);
         _deliveries = new DeliveryLog(options.DeliveryLogPath, time, _log, _metrics);
     }
 
@@ -261,7 +263,7 @@ public sealed class RelayEngine : IAsyncDisposable
             options.Delivery,
             new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
             new Connector(options.Hostname, options.Delivery.Timeouts, _dialer, _heartbeat, _time, _metrics),
-            new SmtpClientSession(options.Delivery.Timeouts),
+            new SmtpClientSession(options.Delivery.Timeouts, _time, _distrust),
             new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports));
     }
 }

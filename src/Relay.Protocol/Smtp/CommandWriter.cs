@@ -21,32 +21,62 @@ public static class CommandWriter
 
     public static void Quit(IBufferWriter<byte> output) => output.Write("QUIT\r\n"u8);
 
-    /// <summary>
-    /// MAIL. An empty <paramref name="reversePath"/> is the null one. <paramref name="size"/> is the message's octets, -1 to say nothing, as toward a server that doesn't offer SIZE;
-    /// <paramref name="body"/> likewise with <see cref="BodyType.Unspecified"/>. <paramref name="smtpUtf8"/> only toward a server that offers it (RFC 6531 §3.4).
-    /// </summary>
-    public static void Mail(IBufferWriter<byte> output, ReadOnlySpan<byte> reversePath, long size = -1, BodyType body = BodyType.Unspecified, bool smtpUtf8 = false)
+    /// <summary>A chunk (RFC 3030 §2): so many octets follow the command at once.</summary>
+    public static void Bdat(IBufferWriter<byte> output, long octets, bool last)
+    {
+        output.Write("BDAT "u8);
+        WriteNumber(output, octets);
+        output.Write(last ? " LAST\r\n"u8 : "\r\n"u8);
+    }
+
+    /// <summary>MAIL. An empty <paramref name="reversePath"/> is the null one.</summary>
+    public static void Mail(IBufferWriter<byte> output, ReadOnlySpan<byte> reversePath, in MailArguments arguments = default)
     {
         ThrowIfBroken(reversePath);
+        bool hasSubmitter = !arguments.Submitter.IsEmpty;
+        if (hasSubmitter && !arguments.Submitter.SequenceEqual("<>"u8) && !XText.IsValid(arguments.Submitter))
+        {
+            throw new InvalidOperationException("The submitter isn't xtext.");
+        }
+
         output.Write("MAIL FROM:<"u8);
         output.Write(reversePath);
         output.Write(">"u8);
-        if (size >= 0)
+        if (arguments.Size is { } size)
         {
             output.Write(" SIZE="u8);
-            Span<byte> digits = stackalloc byte[20];
-            Utf8Formatter.TryFormat(size, digits, out int length);
-            output.Write(digits[..length]);
+            WriteNumber(output, size);
         }
 
-        output.Write(body switch
+        output.Write(arguments.Body switch
         {
             BodyType.SevenBit => " BODY=7BIT"u8,
             BodyType.EightBitMime => " BODY=8BITMIME"u8,
             BodyType.BinaryMime => " BODY=BINARYMIME"u8,
             _ => [],
         });
-        output.Write(smtpUtf8 ? " SMTPUTF8\r\n"u8 : "\r\n"u8);
+        output.Write(arguments.SmtpUtf8 ? " SMTPUTF8"u8 : []);
+        if (arguments.DeliverBy.Mode != DeliverByMode.None)
+        {
+            output.Write(" BY="u8);
+            WriteNumber(output, arguments.DeliverBy.Seconds);
+            output.Write(arguments.DeliverBy.Mode == DeliverByMode.Return ? ";R"u8 : ";N"u8);
+            output.Write(arguments.DeliverBy.Trace ? "T"u8 : []);
+        }
+
+        if (arguments.Priority != 0)
+        {
+            output.Write(" MT-PRIORITY="u8);
+            WriteNumber(output, arguments.Priority);
+        }
+
+        if (hasSubmitter)
+        {
+            output.Write(" AUTH="u8);
+            output.Write(arguments.Submitter);
+        }
+
+        output.Write("\r\n"u8);
     }
 
     public static void Rcpt(IBufferWriter<byte> output, ReadOnlySpan<byte> forwardPath)
@@ -55,6 +85,13 @@ public static class CommandWriter
         output.Write("RCPT TO:<"u8);
         output.Write(forwardPath);
         output.Write(">\r\n"u8);
+    }
+
+    private static void WriteNumber(IBufferWriter<byte> output, long number)
+    {
+        Span<byte> digits = stackalloc byte[20];
+        Utf8Formatter.TryFormat(number, digits, out int length);
+        output.Write(digits[..length]);
     }
 
     private static void WithHost(IBufferWriter<byte> output, ReadOnlySpan<byte> verb, string host)

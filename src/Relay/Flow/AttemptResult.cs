@@ -12,6 +12,23 @@ internal sealed class AttemptResult
 
     public int Count { get; private set; }
 
+    /// <summary>Some recipient has no outcome yet.</summary>
+    public bool HasOpen
+    {
+        get
+        {
+            foreach (ref RecipientOutcome own in Outcomes)
+            {
+                if (own.Kind == OutcomeKind.None)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>Null when no server was reached.</summary>
     public HopInfo? Hop { get; set; }
 
@@ -38,6 +55,18 @@ internal sealed class AttemptResult
             if (own.Kind == OutcomeKind.None)
             {
                 own = outcome;
+            }
+        }
+    }
+
+    /// <summary>The attempt doesn't count: only what is final stays.</summary>
+    public void Forget()
+    {
+        foreach (ref RecipientOutcome own in Outcomes)
+        {
+            if (own.Kind == OutcomeKind.Deferred)
+            {
+                own = default;
             }
         }
     }

@@ -6,5 +6,5 @@ namespace Relay.Flow;
 public sealed record NextHop(NextHopScheme Scheme, string Host, int Port)
 {
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{(Scheme == NextHopScheme.Smtps ? "smtps" : "smtp")}://{(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port}");
+        $"{(Scheme switch { NextHopScheme.Smtps => "smtps", NextHopScheme.Lmtp => "lmtp", _ => "smtp" })}://{(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port}");
 }

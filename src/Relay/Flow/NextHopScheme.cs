@@ -7,4 +7,7 @@ public enum NextHopScheme
 
     /// <summary>SMTP in TLS from the first octet.</summary>
     Smtps,
+
+    /// <summary>LMTP (RFC 2033), to a delivery agent.</summary>
+    Lmtp,
 }

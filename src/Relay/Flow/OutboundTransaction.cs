@@ -1,3 +1,4 @@
+using Relay.Protocol.Smtp;
 using Relay.Spool;
 
 namespace Relay.Flow;
@@ -19,11 +20,18 @@ internal sealed class OutboundTransaction
     /// <summary>When it began, for the limit of its site.</summary>
     public int Epoch { get; set; }
 
+    /// <summary>
+    /// Why the last host can't be given the message at all, as it lacks an extension that the message needs or takes none so large: another host may. When none of them can, this is everyone's outcome, and final.
+    /// Null otherwise.
+    /// </summary>
+    public PeerReply? HostRefusal { get; set; }
+
     /// <summary>Takes the body over: it is disposed with <see cref="End"/>.</summary>
     public void Begin(QueuedMessage message, SpoolBody body, DateTimeOffset started)
     {
         _message = message;
         _body = body;
+        HostRefusal = null;
         Result.Begin(message.Recipients.Length, started);
     }
 

@@ -117,6 +117,13 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     void ITransactionSource.GiveBack(OutboundTransaction transaction)
     {
         _underWay.Remove(transaction);
+        if (transaction.HostRefusal is { } refusal)
+        {
+            transaction.Result.SetRest(new RecipientOutcome(OutcomeKind.Failed, refusal));
+            _unsent.Enqueue(transaction);
+            return;
+        }
+
         foreach (RecipientOutcome outcome in transaction.Result.Outcomes)
         {
             if (outcome.Kind != OutcomeKind.None)

@@ -15,6 +15,13 @@ public class CommandWriterTests
         return Encoding.Latin1.GetString(output.WrittenSpan);
     }
 
+    private static string Mail(string reversePath, in MailArguments arguments)
+    {
+        var output = new ArrayBufferWriter<byte>();
+        CommandWriter.Mail(output, Encoding.UTF8.GetBytes(reversePath), arguments);
+        return Encoding.Latin1.GetString(output.WrittenSpan);
+    }
+
     [Fact]
     public void Commands_read_as_the_RFC_writes_them()
     {
@@ -22,10 +29,16 @@ public class CommandWriterTests
         Assert.Equal("HELO relay.example\r\n", Written(static o => CommandWriter.Helo(o, "relay.example")));
         Assert.Equal("STARTTLS\r\n", Written(CommandWriter.StartTls));
         Assert.Equal("MAIL FROM:<>\r\n", Written(static o => CommandWriter.Mail(o, [])));
-        Assert.Equal("MAIL FROM:<a@b> SIZE=0\r\n", Written(static o => CommandWriter.Mail(o, "a@b"u8, 0)));
-        Assert.Equal("MAIL FROM:<a@b> SIZE=9223372036854775807 BODY=8BITMIME\r\n", Written(static o => CommandWriter.Mail(o, "a@b"u8, long.MaxValue, BodyType.EightBitMime)));
-        Assert.Equal("MAIL FROM:<a@b> BODY=7BIT\r\n", Written(static o => CommandWriter.Mail(o, "a@b"u8, body: BodyType.SevenBit)));
-        Assert.Equal("MAIL FROM:<\xce\xb4@b> SIZE=1 BODY=8BITMIME SMTPUTF8\r\n", Written(static o => CommandWriter.Mail(o, "δ@b"u8, 1, BodyType.EightBitMime, smtpUtf8: true)));
+        Assert.Equal("MAIL FROM:<a@b> SIZE=0\r\n", Mail("a@b", new MailArguments { Size = 0 }));
+        Assert.Equal("MAIL FROM:<a@b> SIZE=9223372036854775807 BODY=8BITMIME\r\n", Mail("a@b", new MailArguments { Size = long.MaxValue, Body = BodyType.EightBitMime }));
+        Assert.Equal("MAIL FROM:<a@b> BODY=7BIT\r\n", Mail("a@b", new MailArguments { Body = BodyType.SevenBit }));
+        Assert.Equal("MAIL FROM:<\xce\xb4@b> SIZE=1 BODY=8BITMIME SMTPUTF8\r\n", Mail("δ@b", new MailArguments { Size = 1, Body = BodyType.EightBitMime, SmtpUtf8 = true }));
+        Assert.Equal(
+            "MAIL FROM:<a@b> BODY=BINARYMIME BY=-5;NT MT-PRIORITY=-9 AUTH=e+3Dmc2@example.com\r\n",
+            Mail("a@b", new MailArguments { Body = BodyType.BinaryMime, DeliverBy = new DeliverBy(-5, DeliverByMode.Notify, true), Priority = -9, Submitter = "e+3Dmc2@example.com"u8 }));
+        Assert.Equal("MAIL FROM:<a@b> BY=120;R AUTH=<>\r\n", Mail("a@b", new MailArguments { DeliverBy = new DeliverBy(120, DeliverByMode.Return, false), Submitter = "<>"u8 }));
+        Assert.Equal("BDAT 0 LAST\r\n", Written(static o => CommandWriter.Bdat(o, 0, last: true)));
+        Assert.Equal("BDAT 9223372036854775807\r\n", Written(static o => CommandWriter.Bdat(o, long.MaxValue, last: false)));
         Assert.Equal("RCPT TO:<a@b>\r\n", Written(static o => CommandWriter.Rcpt(o, "a@b"u8)));
         Assert.Equal("DATA\r\n", Written(CommandWriter.Data));
         Assert.Equal("RSET\r\n", Written(CommandWriter.Rset));
@@ -43,6 +56,7 @@ public class CommandWriterTests
         Assert.Throws<InvalidOperationException>(() => CommandWriter.Mail(output, Segments.Bytes(address)));
         Assert.Throws<InvalidOperationException>(() => CommandWriter.Rcpt(output, Segments.Bytes(address)));
         Assert.Throws<InvalidOperationException>(() => CommandWriter.Ehlo(output, address));
+        Assert.Throws<InvalidOperationException>(() => CommandWriter.Mail(output, "a@b"u8, new MailArguments { Submitter = Segments.Bytes(address) }));
         Assert.Equal(0, output.WrittenCount);
     }
 
@@ -73,7 +87,8 @@ public class CommandWriterTests
         {
             output.ResetWrittenCount();
             CommandWriter.Ehlo(output, "relay.example");
-            CommandWriter.Mail(output, "a@b"u8, 12345, BodyType.EightBitMime);
+            CommandWriter.Mail(output, "a@b"u8, new MailArguments { Size = 12345, Body = BodyType.EightBitMime, Priority = 3, Submitter = "a@b"u8 });
+            CommandWriter.Bdat(output, 12345, last: true);
             CommandWriter.Rcpt(output, "c@d"u8);
             CommandWriter.Data(output);
         }));

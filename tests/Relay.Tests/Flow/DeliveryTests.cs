@@ -233,7 +233,10 @@ public class DeliveryTests
         await relay.SendAsync("", ["gone@dest.example"]);
         await Eventually.True(() => relay.Server.Mail.Count == 2, "message and report");
         // After a refused transaction the connection begins the next one clean.
-        await Eventually.True(() => relay.Server.Commands.Contains("RSET"), "the reset");
+        await Eventually.True(() => relay.Server.Commands.Contains("RCPT TO:<gone@dest.example>") && relay.Server.Commands.Contains("MAIL FROM:<>"), "the refusal");
+        await relay.SendAsync("s@source.example", ["a@dest.example"]);
+        await Eventually.True(() => relay.Server.Mail.Count == 3, "the next message");
+        Assert.Contains("RSET", relay.Server.Commands);
     }
 
     [Fact]

@@ -1,16 +1,26 @@
 using System.Net.Sockets;
 using Relay.Protocol.Smtp;
+using Relay.Spool;
 
 namespace Relay.Flow.Send;
 
 /// <summary>
-/// Why an attempt got no answer about its recipients, and how far that reaches. The one place where such failures get their status (RFC 3463) and where it is
-/// decided what follows: the next host, or a later time.
+/// What went wrong, how far that reaches, and the answer that says so. The one place where failures of an attempt get their scope, their class and, where no server gave one, their status
+/// (RFC 3463): the next connection, the next host, a later time or a report follows from these.
 /// </summary>
 internal sealed record AttemptFailure(FailureScope Scope, PeerReply Reply)
 {
+    /// <summary>For good, so that no later attempt is worth it. Only a server's word about a message or a recipient is: what befalls connections and hosts passes.</summary>
+    public bool IsPermanent { get; init; }
+
     /// <summary>TLS itself failed: a connection in clear may do, where the policy allows that.</summary>
     public bool TlsBroken { get; init; }
+
+    /// <summary>What it means for a recipient that it reaches.</summary>
+    public RecipientOutcome Outcome => new(IsPermanent ? OutcomeKind.Failed : OutcomeKind.Deferred, Reply);
+
+    /// <summary>The server broke the order of replies: nothing it says from now on can be matched to anything.</summary>
+    public bool OutOfStep { get; private init; }
 
     /// <summary>Nobody answered at the address (RFC 3463: 4.4.1), or the system wouldn't try.</summary>
     public static AttemptFailure CannotConnect(Exception cause) => Local(FailureScope.Host, 4, 1, cause switch
@@ -24,19 +34,61 @@ internal sealed record AttemptFailure(FailureScope Scope, PeerReply Reply)
 
     public static AttemptFailure TlsNotOffered() => Local(FailureScope.Host, 7, 4, "TLS is required and the server does not offer STARTTLS");
 
-    /// <summary>The connection ended or fell silent. <paramref name="scope"/> says whether the message may have been taken.</summary>
+    /// <summary>The connection ended or fell silent.</summary>
     public static AttemptFailure Lost(FailureScope scope, string reason, string phase) => Local(scope, 4, 2, $"{reason} while waiting for {phase}");
 
-    /// <summary>The server speaks something else than SMTP (RFC 3463: 4.5.0).</summary>
-    public static AttemptFailure Protocol(FailureScope scope, string what) => Local(scope, 5, 0, what);
+    /// <summary>As <see cref="Lost(FailureScope, string, string)"/>, in the middle of the mail.</summary>
+    public static AttemptFailure Lost(string reason, SmtpPhase phase) => Lost(FailureScope.Connection, reason, "the reply to " + Name(phase));
 
-    /// <summary>The server sent us away as a whole: its greeting or EHLO was a refusal, or it said 421.</summary>
+    /// <summary>The server speaks something else than SMTP (RFC 3463: 4.5.0).</summary>
+    public static AttemptFailure Protocol(FailureScope scope, string what) => Local(scope, 5, 0, what) with { OutOfStep = true };
+
+    /// <summary>The server sent us away as a whole: its greeting or EHLO was a refusal, or it said 421 (RFC 5321 §3.8).</summary>
     public static AttemptFailure Refused(PeerReply reply) => new(FailureScope.Host, reply);
+
+    /// <summary>The message can't be read from the spool: our own trouble, which says nothing about the server. Half of it may be on its way, so the connection must end.</summary>
+    public static AttemptFailure Unreadable(SpoolReadException cause) => Local(FailureScope.Connection, 3, 0, cause.Message);
+
+    /// <summary>What a server's reply to a command of a mail transaction means: null when the transaction goes on.</summary>
+    public static AttemptFailure? OfReply(SmtpPhase phase, in PeerReply reply)
+    {
+        if (phase == SmtpPhase.Data ? reply.Code == 354 : reply.IsPositive)
+        {
+            return null;
+        }
+
+        if (reply.Code == 421)
+        {
+            return Refused(reply);
+        }
+
+        if (reply.IsPositive || reply.IsIntermediate || phase == SmtpPhase.Reset)
+        {
+            return Protocol(FailureScope.Host, $"the server answered {Name(phase)} with {reply.Code}");
+        }
+
+        // RFC 5321 §4.5.3.1.10: an old server says 552 for "too many recipients", which is temporary.
+        return phase == SmtpPhase.Recipient
+            ? new AttemptFailure(FailureScope.Recipient, reply) { IsPermanent = reply.IsPermanent && reply.Code != 552 }
+            : new AttemptFailure(FailureScope.Message, reply) { IsPermanent = reply.IsPermanent };
+    }
+
+    /// <summary>The connection failed behind the end of a message, before its reply came: it may have arrived, and to try it again at once would most likely make a second copy.</summary>
+    public AttemptFailure Unconfirmed() => new(FailureScope.Message, Reply with { Code = 0, Enhanced = new EnhancedStatusCode(4, 4, 2), Text = Reply.Text + " (the message may have been delivered)" });
 
     /// <summary>A reply of our own, for the log and the report, where no server gave one.</summary>
     public static PeerReply LocalReply(byte @class, ushort subject, ushort detail, string text) => new(0, new EnhancedStatusCode(@class, subject, detail), text);
 
     private static AttemptFailure Local(FailureScope scope, ushort subject, ushort detail, string text) => new(scope, LocalReply(4, subject, detail, text));
+
+    private static string Name(SmtpPhase phase) => phase switch
+    {
+        SmtpPhase.Reset => "RSET",
+        SmtpPhase.Mail => "MAIL",
+        SmtpPhase.Recipient => "RCPT",
+        SmtpPhase.Data => "DATA",
+        _ => "the end of the message",
+    };
 
     private static string Describe(SocketError error) => error switch
     {

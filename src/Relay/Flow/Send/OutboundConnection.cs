@@ -48,6 +48,32 @@ internal sealed class OutboundConnection : IAsyncDisposable
 
     public PipeWriter Output { get; private set; }
 
+    /// <summary>What was said on it and what of that is unanswered; the session's.</summary>
+    public SmtpPipeline? Pipeline { get; set; }
+
+    /// <summary>We have proved to the server who we are (RFC 4954).</summary>
+    public bool IsAuthenticated { get; set; }
+
+    /// <summary>It has had all the messages that the server takes on one connection (RFC 9422): it is closed in good order, not kept.</summary>
+    public bool IsSpent { get; set; }
+
+    /// <summary>The server has said something that nobody has read.</summary>
+    public bool HasInput
+    {
+        get
+        {
+            try
+            {
+                return Input.HasBuffered();
+            }
+            catch (Exception e) when (IsConnectionFailure(e))
+            {
+                _usable = false;
+                return false;
+            }
+        }
+    }
+
     /// <summary>False once anything went wrong: it may only be disposed.</summary>
     public bool IsUsable => _usable;
 
@@ -83,6 +109,51 @@ internal sealed class OutboundConnection : IAsyncDisposable
 
     /// <summary>The next reply, within <paramref name="timeout"/>.</summary>
     public ValueTask<ReplyRead> ReadReplyAsync(TimeSpan timeout) => ReadAsync(timeout, ehlo: false);
+
+    /// <summary>A reply that is there already. False when none is, whatever the reason: the next wait for one tells it.</summary>
+    public bool TryReadReply(out PeerReply reply)
+    {
+        reply = default;
+        try
+        {
+            if (!Input.TryRead(out ReadResult read))
+            {
+                return false;
+            }
+
+            ReadOnlySequence<byte> buffer = read.Buffer;
+            bool found = ReplyReader.TryRead(ref buffer, out reply) == ReplyStatus.Done;
+            // Not marked as looked at, so that a wait begins with what is there.
+            Input.AdvanceTo(buffer.Start);
+            return found;
+        }
+        catch (Exception e) when (IsConnectionFailure(e))
+        {
+            _usable = false;
+            return false;
+        }
+    }
+
+    /// <summary>Whether the server closes the connection now, without another word.</summary>
+    public async ValueTask<bool> EndsAsync(TimeSpan timeout)
+    {
+        _deadline.Set(timeout);
+        try
+        {
+            ReadResult read = await Input.ReadAsync().ConfigureAwait(false);
+            Input.AdvanceTo(read.Buffer.Start);
+            return read.IsCompleted && read.Buffer.IsEmpty;
+        }
+        catch (Exception e) when (IsConnectionFailure(e))
+        {
+            // Reset, as by a server that closes with something of ours unread: an end as well.
+            return true;
+        }
+        finally
+        {
+            _deadline.Clear();
+        }
+    }
 
     /// <summary>The reply to EHLO; sets <see cref="Extensions"/> when it is positive.</summary>
     public ValueTask<ReplyRead> ReadEhloAsync(TimeSpan timeout) => ReadAsync(timeout, ehlo: true);
@@ -178,7 +249,7 @@ internal sealed class OutboundConnection : IAsyncDisposable
 
                 if (Ended(read, status) is { } failure)
                 {
-                    return new ReplyRead(default, failure);
+                    return new ReplyRead(default, failure, status == ReplyStatus.Malformed);
                 }
             }
         }

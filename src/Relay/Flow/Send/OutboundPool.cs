@@ -36,8 +36,8 @@ internal sealed class OutboundPool : IAsyncDisposable
         _sweep.Set(TimeSpan.FromSeconds(1));
     }
 
-    /// <summary>Whether a connection has been in use long enough: its user lets it go between two messages.</summary>
-    public bool IsOld(OutboundConnection connection) => _time.GetElapsedTime(connection.Opened) >= LifeLimit;
+    /// <summary>Whether a connection has been in use long enough, or for as many messages as its server takes: its user lets it go between two messages.</summary>
+    public bool IsOld(OutboundConnection connection) => connection.IsSpent || _time.GetElapsedTime(connection.Opened) >= LifeLimit;
 
     /// <summary>An idle connection that is alive, or null.</summary>
     public async ValueTask<OutboundConnection?> TakeAsync(ConnectionKey key)

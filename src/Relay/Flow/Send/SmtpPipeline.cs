@@ -1,0 +1,684 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using Relay.Protocol.Smtp;
+using Relay.Spool;
+
+namespace Relay.Flow.Send;
+
+/// <summary>
+/// What was said on a connection and is not answered yet. One loop, which writes all that may be written now, sends it in one flight, and takes replies, each matched to its command; so every recipient gets
+/// exactly one outcome. How much may be written without a reply:
+/// <list type="bullet">
+/// <item>to a server without PIPELINING one command;</item>
+/// <item>MAIL, RCPT… and DATA; with CHUNKING (RFC 3030) BDAT and the content behind them;</item>
+/// <item>the next transaction behind the end of a message (RFC 2920 §3.1), so that DATA costs one round trip a message, for its 354, and BDAT none as long as the depth lasts. In front of it goes RSET where
+/// the fate of a chunk is not known: with all recipients refused its transaction would be open, and the next message's recipients would join the former sender;</item>
+/// <item>but content waits for the replies to the recipients when it is large, until the connection has taken a first message, and, by BDAT, while nothing was heard since the connection was
+/// idle: it may have died, and a message sent whole into a dead connection is one that may have been delivered.</item>
+/// </list>
+/// A host that can't follow is spoken to message by message (<see cref="PipeliningDistrust"/>). The connection owner's; one run at a time.
+/// </summary>
+internal sealed class SmtpPipeline(OutboundConnection connection)
+{
+    /// <summary>Content up to here may be in memory, and go out before the replies to the recipients are in.</summary>
+    private const int LargeBody = 64 * 1024;
+
+    private const int PieceLength = 64 * 1024;
+
+    /// <summary>So much is written before it is flushed: a connection's share of memory.</summary>
+    private const int FlightLength = 64 * 1024;
+
+    /// <summary>
+    /// Replies that are waited for at once, but for one transaction's recipients more. They fit into what the connection takes in while nobody reads, so a server that must get rid of them before it reads on can't be
+    /// waiting for us while we wait for it.
+    /// </summary>
+    private const int MaximumUnanswered = 200;
+
+    /// <summary>For a server that said 421 to close the connection.</summary>
+    private static readonly TimeSpan FarewellTimeout = TimeSpan.FromSeconds(2);
+
+    private readonly Queue<AwaitedReply> _awaited = new();
+    private readonly Queue<TransactionPart> _open = new();
+    private readonly Stack<TransactionPart> _spare = new();
+    private readonly bool _lmtp = connection.Key.Scheme == NextHopScheme.Lmtp;
+    private SmtpClientSession? _session;
+    private ITransactionSource? _source;
+    private TransactionPart? _writing;
+    private (OutboundTransaction Transaction, int Recipient)? _rest;
+    private int _unflushed;
+    private int _mails;
+    private bool _heard;
+    private bool _hasDelivered;
+    private bool _needsReset;
+    private bool _alone;
+
+    private SmtpClientSession Session => _session!;
+
+    private ITransactionSource Source => _source!;
+
+    private bool Pipelines => connection.Extensions.Pipelining;
+
+    /// <summary>As <see cref="SmtpClientSession.RunAsync"/>.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<AttemptFailure?> RunAsync(SmtpClientSession session, ITransactionSource source)
+    {
+        _session = session;
+        _source = source;
+        _heard = false;
+        _alone |= session.Distrust.Contains(connection.Key.Address);
+        bool ended = false;
+        try
+        {
+            AttemptFailure? failure = await WriteAsync().ConfigureAwait(false);
+            while (failure is null && _awaited.Count > 0)
+            {
+                failure = await ReadAsync().ConfigureAwait(false) ?? await WriteAsync().ConfigureAwait(false);
+            }
+
+            failure ??= Unasked();
+            if (failure is not null)
+            {
+                await EndAsync(failure).ConfigureAwait(false);
+            }
+
+            ended = true;
+            return failure;
+        }
+        finally
+        {
+            if (!ended)
+            {
+                connection.Break();
+                foreach (TransactionPart part in _open)
+                {
+                    part.End();
+                }
+            }
+        }
+    }
+
+    /// <summary>Writes and sends what may be written now.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<AttemptFailure?> WriteAsync()
+    {
+        while (true)
+        {
+            _writing ??= await BeginAsync().ConfigureAwait(false);
+            if (_writing is not { } part || !MayWrite(part))
+            {
+                break;
+            }
+
+            if (_awaited.Count == 0 && Unasked() is { } unasked)
+            {
+                return unasked;
+            }
+
+            if (part.Next != TransactionStep.Content)
+            {
+                WriteCommands(part);
+            }
+            else if (await WriteContentAsync(part).ConfigureAwait(false) is { } failure)
+            {
+                return failure;
+            }
+
+            if (part.Next == TransactionStep.Written)
+            {
+                _writing = null;
+                await CompleteAsync().ConfigureAwait(false);
+            }
+        }
+
+        return _unflushed > 0 ? await FlushAsync().ConfigureAwait(false) : null;
+    }
+
+    /// <summary>The next transaction, when one may be begun and there is one.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<TransactionPart?> BeginAsync()
+    {
+        int depth = Pipelines && !_alone ? Session.PipelineDepth : 1;
+        while (_open.Count < depth)
+        {
+            if (_rest is not null && _open.Count > 0)
+            {
+                // Several transactions for one message are rare, and simpler one by one.
+                return null;
+            }
+
+            if (_mails >= connection.Extensions.MailLimit)
+            {
+                connection.IsSpent = true;
+                GiveBackRest();
+                return null;
+            }
+
+            (OutboundTransaction? transaction, int first) = _rest is { } rest ? (rest.Transaction, rest.Recipient) : (Source.Next(), 0);
+            _rest = null;
+            if (transaction is null)
+            {
+                return null;
+            }
+
+            if (HopRules.Refusal(transaction.Message, transaction.Body.Length, connection.Extensions) is { } refusal)
+            {
+                transaction.HostRefusal = refusal;
+                Source.GiveBack(transaction);
+                continue;
+            }
+
+            TransactionPart part = _spare.TryPop(out TransactionPart? spare) ? spare : new TransactionPart();
+            try
+            {
+                part.Begin(transaction, first, connection.Extensions.RecipientLimit ?? int.MaxValue, LargeBody);
+            }
+            catch (SpoolReadException e)
+            {
+                part.End();
+                _spare.Push(part);
+                transaction.Result.SetRest(AttemptFailure.Unreadable(e).Outcome);
+                await Source.DoneAsync(transaction).ConfigureAwait(false);
+                continue;
+            }
+
+            part.IsChunk = HopRules.UsesChunks(connection.Extensions);
+            part.Follows = _open.Count > 0;
+            _rest = part.IsLast ? null : (transaction, part.EndRecipient);
+            _open.Enqueue(part);
+            return part;
+        }
+
+        return null;
+    }
+
+    private bool MayWrite(TransactionPart part) => part.Next switch
+    {
+        _ when _awaited.Count >= MaximumUnanswered => false,
+        TransactionStep.Begin => _awaited.Count == 0 || (Pipelines && !part.IsLarge),
+        TransactionStep.Content => part.IsChunk || part.MayGoOn,
+        TransactionStep.Data when part.Holds => part.Unanswered == 0,
+        _ => Pipelines || _awaited.Count == 0,
+    };
+
+    /// <summary>What comes next of it but for the content: all of the envelope when the server pipelines, one command otherwise.</summary>
+    private void WriteCommands(TransactionPart part)
+    {
+        OutboundTransaction transaction = part.Transaction;
+        switch (part.Next)
+        {
+            case TransactionStep.Begin:
+                part.Holds = part.IsLarge || !_hasDelivered || !Pipelines || (part.IsChunk && !_heard);
+                part.Next = TransactionStep.Mail;
+                // Behind others that are unanswered, the one right before it decides: the final dot ends its transaction whatever comes of it.
+                if (_open.Count > 1 ? part.IsChunk : _needsReset)
+                {
+                    CommandWriter.Rset(connection.Output);
+                    Await(part, SmtpPhase.Reset);
+                }
+
+                _needsReset = false;
+                break;
+            case TransactionStep.Mail:
+                HopRules.WriteMail(connection.Output, transaction.Message, transaction.Body.Length, connection.Extensions, connection.IsAuthenticated, Session.Time.GetUtcNow());
+                Await(part, SmtpPhase.Mail);
+                _mails++;
+                part.Next = TransactionStep.Recipients;
+                break;
+            case TransactionStep.Recipients:
+                WriteRecipients(part);
+                break;
+            case TransactionStep.Data when part.Unanswered == 0 && part.Accepted == 0:
+                part.Next = TransactionStep.Written;
+                break;
+            case TransactionStep.Data when part.IsChunk:
+                CommandWriter.Bdat(connection.Output, transaction.Body.Length, last: true);
+                Await(part, SmtpPhase.End);
+                part.Next = TransactionStep.Content;
+                break;
+            default:
+                CommandWriter.Data(connection.Output);
+                Await(part, SmtpPhase.Data);
+                part.Next = TransactionStep.Content;
+                break;
+        }
+    }
+
+    private void WriteRecipients(TransactionPart part)
+    {
+        QueuedMessage message = part.Transaction.Message;
+        Envelope.RecipientEnumerator envelope = message.Message.Envelope.GetEnumerator();
+        int at = -1;
+        for (; part.NextRecipient < part.EndRecipient; part.NextRecipient++)
+        {
+            if (!part.IsOpen(part.NextRecipient))
+            {
+                continue;
+            }
+
+            if (!Pipelines && _awaited.Count > 0)
+            {
+                return;
+            }
+
+            int place = message.Recipients[part.NextRecipient];
+            if (place < at)
+            {
+                envelope = message.Message.Envelope.GetEnumerator();
+                at = -1;
+            }
+
+            for (; at < place; at++)
+            {
+                envelope.MoveNext();
+            }
+
+            CommandWriter.Rcpt(connection.Output, envelope.Current);
+            Await(part, SmtpPhase.Recipient, part.NextRecipient);
+        }
+
+        part.Next = TransactionStep.Data;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<AttemptFailure?> WriteContentAsync(TransactionPart part)
+    {
+        if (!part.IsChunk)
+        {
+            // Before the content, because a server may refuse it while it is still on its way.
+            Await(part, SmtpPhase.End);
+        }
+
+        AttemptFailure? failure = null;
+        if (!part.IsChunk && part.Accepted == 0)
+        {
+            // RFC 2920 §3.1: a server that says 354 without a recipient gets an empty message, and whatever it answers counts for nothing.
+            connection.Output.Write(".\r\n"u8);
+        }
+        else if (part is { IsLarge: false, Content: { } content })
+        {
+            WriteContent(part, content);
+        }
+        else
+        {
+            failure = await WriteInPiecesAsync(part).ConfigureAwait(false);
+        }
+
+        part.ReleaseContent();
+        if (failure is not null)
+        {
+            return failure;
+        }
+
+        part.ContentWritten = true;
+        part.Next = TransactionStep.Written;
+        return _unflushed >= FlightLength ? await FlushAsync().ConfigureAwait(false) : null;
+    }
+
+    private void WriteContent(TransactionPart part, in ReadOnlySequence<byte> content)
+    {
+        DataEncoder encoder = Encoder(part);
+        foreach (ReadOnlyMemory<byte> segment in content)
+        {
+            Write(part, ref encoder, segment.Span);
+        }
+
+        Finish(part, encoder);
+    }
+
+    private async ValueTask<AttemptFailure?> WriteInPiecesAsync(TransactionPart part)
+    {
+        DataEncoder encoder = Encoder(part);
+        SpoolBody body = part.Transaction.Body;
+        byte[] piece = ArrayPool<byte>.Shared.Rent(PieceLength);
+        try
+        {
+            for (long at = 0; at < body.Length; at += PieceLength)
+            {
+                if (_unflushed >= FlightLength && await FlushAsync().ConfigureAwait(false) is { } failure)
+                {
+                    return failure;
+                }
+
+                int length = (int)Math.Min(PieceLength, body.Length - at);
+                if (part.Content is { } cached)
+                {
+                    foreach (ReadOnlyMemory<byte> segment in cached.Slice(at, length))
+                    {
+                        Write(part, ref encoder, segment.Span);
+                    }
+                }
+                else
+                {
+                    body.Read(at, piece.AsSpan(0, length));
+                    Write(part, ref encoder, piece.AsSpan(0, length));
+                }
+            }
+        }
+        catch (SpoolReadException e)
+        {
+            // The server has half of it, which counts for nothing once the connection is gone.
+            AttemptFailure unreadable = AttemptFailure.Unreadable(e);
+            part.Transaction.Result.SetRest(unreadable.Outcome);
+            return unreadable;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(piece);
+        }
+
+        Finish(part, encoder);
+        return null;
+    }
+
+    private static DataEncoder Encoder(TransactionPart part) => new(raw: !part.Transaction.Message.Message.Envelope.Flags.HasFlag(EnvelopeFlags.HasLeadingDot));
+
+    private void Write(TransactionPart part, ref DataEncoder encoder, ReadOnlySpan<byte> octets)
+    {
+        _unflushed += octets.Length;
+        if (part.IsChunk)
+        {
+            // Exactly what is stored, a last line without CRLF included: the count is that of the content, and who must have lines completes it.
+            connection.Output.Write(octets);
+        }
+        else
+        {
+            encoder.Write(octets, connection.Output);
+        }
+    }
+
+    private void Finish(TransactionPart part, in DataEncoder encoder)
+    {
+        if (!part.IsChunk)
+        {
+            encoder.Finish(connection.Output);
+        }
+    }
+
+    private void Await(TransactionPart part, SmtpPhase phase, int recipient = -1)
+    {
+        _awaited.Enqueue(new AwaitedReply(part, phase, recipient));
+        part.Unanswered++;
+        // It says that there is something; only content counts by its length.
+        _unflushed++;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<AttemptFailure?> FlushAsync()
+    {
+        foreach (TransactionPart part in _open)
+        {
+            part.ContentSent = part.ContentWritten;
+        }
+
+        _unflushed = 0;
+        if (await connection.FlushAsync(Session.Timeouts.Body).ConfigureAwait(false) is not { } unsent)
+        {
+            return null;
+        }
+
+        // What the server said before counts, and may be the reason.
+        while (_awaited.Count > 0 && connection.TryReadReply(out PeerReply reply))
+        {
+            if (Take(reply) is { } failure)
+            {
+                return failure;
+            }
+        }
+
+        return AttemptFailure.Lost(FailureScope.Connection, unsent, "the server to take what was sent");
+    }
+
+    /// <summary>Waits for a reply, and takes what others there are.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<AttemptFailure?> ReadAsync()
+    {
+        SmtpPhase phase = _awaited.Peek().Phase;
+        ReplyRead read = await connection.ReadReplyAsync(TimeoutOf(phase)).ConfigureAwait(false);
+        if (read.Failure is { } lost)
+        {
+            return read.IsMalformed ? AttemptFailure.Protocol(FailureScope.Connection, lost) : AttemptFailure.Lost(lost, phase);
+        }
+
+        PeerReply reply = read.Reply;
+        do
+        {
+            if (Take(reply) is { } failure)
+            {
+                return failure;
+            }
+
+            if (_writing is { Next: TransactionStep.Written })
+            {
+                _writing = null;
+            }
+
+            await CompleteAsync().ConfigureAwait(false);
+        }
+        while (_awaited.Count > 0 && connection.TryReadReply(out reply));
+
+        return null;
+    }
+
+    private TimeSpan TimeoutOf(SmtpPhase phase) => phase switch
+    {
+        SmtpPhase.Data => Session.Timeouts.Data,
+        SmtpPhase.End => Session.Timeouts.EndOfData,
+        _ => Session.Timeouts.Command,
+    };
+
+    /// <summary>Takes a reply for what it answers. A failure ends the connection.</summary>
+    private AttemptFailure? Take(in PeerReply reply)
+    {
+        (TransactionPart part, SmtpPhase phase, int recipient) = _awaited.Peek();
+        _heard = true;
+        AttemptFailure? failure = AttemptFailure.OfReply(phase, reply);
+        if (failure is { Scope: FailureScope.Host or FailureScope.Connection } && (phase != SmtpPhase.End || failure.OutOfStep))
+        {
+            return failure;
+        }
+
+        switch (phase)
+        {
+            case SmtpPhase.Mail when failure is not null && part.Follows && reply.Code == 503:
+                // It doesn't see that the transaction before has ended: what it says of this one is about another.
+                Distrust();
+                part.OutOfOrder = true;
+                part.IsOpenAtServer = true;
+                break;
+            case SmtpPhase.Mail:
+                part.MailAccepted = failure is null;
+                part.IsOpenAtServer = part.MailAccepted;
+                Settle(part, failure);
+                break;
+            case SmtpPhase.Recipient when failure is null:
+                part.Accepted++;
+                break;
+            case SmtpPhase.Recipient when part.IsOpen(recipient) && !part.OutOfOrder:
+                part.Transaction.Result.Outcomes[recipient] = failure!.Outcome;
+                break;
+            case SmtpPhase.Data when failure is null && (part.OutOfOrder || (_lmtp && part.Accepted == 0)):
+                // RFC 2033 §4.2: no reply would come to the end.
+                return AttemptFailure.Protocol(FailureScope.Host, "the server answered DATA with 354 without a recipient");
+            case SmtpPhase.Data:
+                part.MayGoOn = failure is null;
+                part.Next = failure is null ? part.Next : TransactionStep.Written;
+                Settle(part, failure);
+                break;
+            case SmtpPhase.End:
+                return TakeEnd(part, reply, failure);
+        }
+
+        _awaited.Dequeue();
+        part.Unanswered--;
+        return null;
+    }
+
+    private AttemptFailure? TakeEnd(TransactionPart part, in PeerReply reply, AttemptFailure? failure)
+    {
+        if (failure is null && !part.ContentSent)
+        {
+            return AttemptFailure.Protocol(FailureScope.Host, "the server took the message before it had all of it");
+        }
+
+        // One reply for each recipient that was accepted, and one when there was none (RFC 2033 §4.2).
+        bool last = !_lmtp || ++part.EndReplies >= part.Accepted;
+        if (part.OutOfOrder)
+        {
+            if (failure is null)
+            {
+                part.SetRest(AttemptFailure.Protocol(FailureScope.Message, "the server answered out of order").Unconfirmed().Outcome);
+            }
+        }
+        else if (part.Accepted > 0)
+        {
+            RecipientOutcome outcome = failure?.Outcome ?? new RecipientOutcome(OutcomeKind.Delivered, reply);
+            if (_lmtp)
+            {
+                part.SetNext(outcome);
+            }
+            else
+            {
+                part.SetRest(outcome);
+            }
+
+            _hasDelivered |= failure is null;
+            part.IsOpenAtServer = part.IsChunk && failure is not null;
+        }
+
+        if (last)
+        {
+            _awaited.Dequeue();
+            part.Unanswered--;
+        }
+
+        return failure is { Scope: FailureScope.Host } ? failure : null;
+    }
+
+    private static void Settle(TransactionPart part, AttemptFailure? failure)
+    {
+        if (failure is not null && !part.OutOfOrder)
+        {
+            part.SetRest(failure.Outcome);
+        }
+    }
+
+    /// <summary>Ends the transactions that are written and answered whole.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask CompleteAsync()
+    {
+        while (_open.TryPeek(out TransactionPart? part) && part is { Next: TransactionStep.Written, Unanswered: 0 })
+        {
+            _open.Dequeue();
+            _needsReset = part.IsOpenAtServer;
+            OutboundTransaction transaction = part.Transaction;
+            bool goesOn = !part.IsLast && !part.OutOfOrder;
+            if (part.OutOfOrder && !part.IsLast)
+            {
+                _rest = null;
+            }
+
+            Release(part);
+            if (!goesOn)
+            {
+                await LeaveAsync(transaction).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Done when every recipient has its outcome; otherwise it was not handed over, and is given back.</summary>
+    private ValueTask LeaveAsync(OutboundTransaction transaction)
+    {
+        if (!transaction.Result.HasOpen)
+        {
+            return Source.DoneAsync(transaction);
+        }
+
+        transaction.Result.Forget();
+        Source.GiveBack(transaction);
+        return ValueTask.CompletedTask;
+    }
+
+    private void GiveBackRest()
+    {
+        if (_rest is { } rest)
+        {
+            _rest = null;
+            rest.Transaction.Result.Forget();
+            Source.GiveBack(rest.Transaction);
+        }
+    }
+
+    private void Release(TransactionPart part)
+    {
+        part.End();
+        _spare.Push(part);
+    }
+
+    /// <summary>What the server says while nothing is unanswered: good-bye, or a sign that it is out of step.</summary>
+    private AttemptFailure? Unasked()
+    {
+        if (!connection.HasInput)
+        {
+            return null;
+        }
+
+        return connection.TryReadReply(out PeerReply reply) && reply.Code == 421
+            ? AttemptFailure.Refused(reply)
+            : AttemptFailure.Protocol(FailureScope.Connection, "the server replied to what was not said");
+    }
+
+    private void Distrust()
+    {
+        _alone = true;
+        Session.Distrust.Add(connection.Key.Address);
+    }
+
+    /// <summary>The connection has ended, or must: each transaction goes by what it had reached.</summary>
+    private async ValueTask EndAsync(AttemptFailure failure)
+    {
+        connection.Break();
+        _writing = null;
+        _rest = null;
+        bool anySent = false;
+        int unanswered = 0;
+        foreach (TransactionPart part in _open)
+        {
+            anySent |= part is { ContentSent: true, Unanswered: > 0, EndReplies: 0 };
+            unanswered += part.Unanswered > 0 ? 1 : 0;
+        }
+
+        // A server that says 421 and closes has not looked at what came behind the command that it refused.
+        bool farewell = failure.Reply.Code == 421 && (!anySent || await connection.EndsAsync(FarewellTimeout).ConfigureAwait(false));
+        if (failure.OutOfStep || (!farewell && unanswered > 1))
+        {
+            Distrust();
+        }
+
+        bool unconfirmed = false;
+        while (_open.TryDequeue(out TransactionPart? part))
+        {
+            if (part.ContentSent && part.Unanswered > 0 && !(farewell && part.EndReplies == 0))
+            {
+                part.SetRest(failure.Unconfirmed().Outcome);
+                unconfirmed = true;
+            }
+
+            OutboundTransaction transaction = part.Transaction;
+            Release(part);
+            if (_open.TryPeek(out TransactionPart? next) && next.Transaction == transaction)
+            {
+                continue;
+            }
+
+            if (unconfirmed)
+            {
+                transaction.Result.SetRest(failure.Outcome);
+            }
+
+            unconfirmed = false;
+            await LeaveAsync(transaction).ConfigureAwait(false);
+        }
+
+        _awaited.Clear();
+    }
+}

@@ -1,0 +1,160 @@
+using System.Buffers;
+using Relay.Spool;
+
+namespace Relay.Flow.Send;
+
+/// <summary>
+/// One SMTP transaction on a connection: a message, those of its recipients that go in it (all that have no outcome yet, but for what the server takes at once), and how far it is, in what was written and in
+/// what was answered. <see cref="SmtpPipeline"/>'s, which uses it again.
+/// </summary>
+internal sealed class TransactionPart
+{
+    private OutboundTransaction? _transaction;
+    private byte[]? _rented;
+    private int _first;
+    private int _end;
+
+    public OutboundTransaction Transaction => _transaction ?? throw new InvalidOperationException("The transaction has ended.");
+
+    /// <summary>No recipient of the message is left for another one.</summary>
+    public bool IsLast { get; private set; }
+
+    /// <summary>The content, when it is in memory; otherwise it is read in pieces as it is sent.</summary>
+    public ReadOnlySequence<byte>? Content { get; private set; }
+
+    /// <summary>So much that the server's word on the recipients is worth waiting for, and that nobody may hold all of it.</summary>
+    public bool IsLarge { get; private set; }
+
+    /// <summary>Its content goes by BDAT.</summary>
+    public bool IsChunk { get; set; }
+
+    /// <summary>The content waits for the replies to all recipients.</summary>
+    public bool Holds { get; set; }
+
+    /// <summary>It was begun while earlier ones were unanswered.</summary>
+    public bool Follows { get; set; }
+
+    public TransactionStep Next { get; set; }
+
+    /// <summary>The recipient whose RCPT is written next.</summary>
+    public int NextRecipient { get; set; }
+
+    /// <summary>Behind the last recipient of it.</summary>
+    public int EndRecipient => _end;
+
+    /// <summary>Replies to what was written of it that haven't come.</summary>
+    public int Unanswered { get; set; }
+
+    public bool MailAccepted { get; set; }
+
+    /// <summary>Recipients to whom the server said yes.</summary>
+    public int Accepted { get; set; }
+
+    /// <summary>The server said 354.</summary>
+    public bool MayGoOn { get; set; }
+
+    /// <summary>Its content was written to the last octet, but that may still be here.</summary>
+    public bool ContentWritten { get; set; }
+
+    /// <summary>The last octet of its content may have reached the server.</summary>
+    public bool ContentSent { get; set; }
+
+    /// <summary>Replies to the end of the content that came.</summary>
+    public int EndReplies { get; set; }
+
+    /// <summary>The server had not ended the transaction before when it saw this one's MAIL: nothing it said of this one counts.</summary>
+    public bool OutOfOrder { get; set; }
+
+    /// <summary>The server may have the transaction open still, so that the next one's MAIL would be refused, or worse, its recipients join this sender.</summary>
+    public bool IsOpenAtServer { get; set; }
+
+    /// <summary>
+    /// Takes the recipients from <paramref name="first"/> on that have no outcome, at most <paramref name="limit"/>, and the content into memory unless that is large: what can't be read is known before anything is
+    /// said to the server. Throws <see cref="SpoolReadException"/>.
+    /// </summary>
+    public void Begin(OutboundTransaction transaction, int first, int limit, int largeBody)
+    {
+        _transaction = transaction;
+        _first = first;
+        _end = first;
+        IsLast = true;
+        Span<RecipientOutcome> outcomes = transaction.Result.Outcomes;
+        for (int taken = 0; _end < outcomes.Length; _end++)
+        {
+            if (outcomes[_end].Kind == OutcomeKind.None && ++taken > limit)
+            {
+                IsLast = false;
+                break;
+            }
+        }
+
+        NextRecipient = _first;
+        Next = TransactionStep.Begin;
+        IsChunk = Holds = Follows = MailAccepted = MayGoOn = ContentWritten = ContentSent = OutOfOrder = IsOpenAtServer = false;
+        Unanswered = Accepted = EndReplies = 0;
+        IsLarge = transaction.Body.Length > largeBody;
+        Content = Load(transaction.Body);
+    }
+
+    /// <summary>Gives this outcome to all of its recipients that have none.</summary>
+    public void SetRest(in RecipientOutcome outcome)
+    {
+        foreach (ref RecipientOutcome own in Transaction.Result.Outcomes[_first.._end])
+        {
+            if (own.Kind == OutcomeKind.None)
+            {
+                own = outcome;
+            }
+        }
+    }
+
+    /// <summary>Gives this outcome to the first of its recipients that has none: LMTP answers for them in their order (RFC 2033 §4.2).</summary>
+    public void SetNext(in RecipientOutcome outcome)
+    {
+        foreach (ref RecipientOutcome own in Transaction.Result.Outcomes[_first.._end])
+        {
+            if (own.Kind == OutcomeKind.None)
+            {
+                own = outcome;
+                return;
+            }
+        }
+    }
+
+    public bool IsOpen(int recipient) => Transaction.Result.Outcomes[recipient].Kind == OutcomeKind.None;
+
+    /// <summary>The content has been copied on its way.</summary>
+    public void ReleaseContent()
+    {
+        Content = null;
+        if (_rented is not null)
+        {
+            ArrayPool<byte>.Shared.Return(_rented);
+            _rented = null;
+        }
+    }
+
+    public void End()
+    {
+        ReleaseContent();
+        _transaction = null;
+    }
+
+    private ReadOnlySequence<byte>? Load(SpoolBody body)
+    {
+        if (body.TryGetMemory(out ReadOnlySequence<byte> cached))
+        {
+            return cached;
+        }
+
+        if (IsLarge)
+        {
+            return null;
+        }
+
+        _rented = ArrayPool<byte>.Shared.Rent((int)body.Length);
+        int length = (int)body.Length;
+        body.Read(0, _rented.AsSpan(0, length));
+        return new ReadOnlySequence<byte>(_rented, 0, length);
+    }
+}
