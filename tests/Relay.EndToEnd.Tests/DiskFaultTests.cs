@@ -20,7 +20,8 @@ public sealed class DiskFaultTests
         var faults = new TheoryData<string, string>
         {
             { FaultInjection.Committer, "fdatasync:error=EIO:when=1" },
-            { FaultInjection.Bodies, "fsync:error=EIO:when=1" },
+            { FaultInjection.Bodies, "fdatasync:error=EIO:when=1" },
+            { FaultInjection.Committer, "fsync:error=EIO:when=1" },
             { FaultInjection.Upkeep, "fdatasync:error=EIO:when=1" },
         };
         if (LongForm.Wanted)
@@ -29,8 +30,8 @@ public sealed class DiskFaultTests
             {
                 faults.Add(FaultInjection.Committer, $"fdatasync:error={error}:when=3");
                 faults.Add(FaultInjection.Committer, $"fdatasync:error={error}:when=1+");
-                faults.Add(FaultInjection.Bodies, $"fdatasync:error={error}:when=1");
-                faults.Add(FaultInjection.Bodies, $"fsync:error={error}:when=1+");
+                faults.Add(FaultInjection.Committer, $"fsync:error={error}:when=1+");
+                faults.Add(FaultInjection.Bodies, $"fdatasync:error={error}:when=2");
                 faults.Add(FaultInjection.Upkeep, $"fsync:error={error}:when=1");
             }
 
@@ -108,7 +109,7 @@ public sealed class DiskFaultTests
             faults.Add(FaultInjection.Committer, "pwrite64:error=EINTR:when=1+3", "");
             faults.Add(FaultInjection.Committer, "close:error=EIO:when=1+", "");
             faults.Add(FaultInjection.Bodies, "pwrite64:error=ENOSPC:when=3+5", "452 4.3.1");
-            faults.Add(FaultInjection.Bodies, "fsync:error=EINTR:when=1+3", "");
+            faults.Add(FaultInjection.Committer, "fsync:error=EINTR:when=1+3", "");
         }
 
         return faults;

@@ -12,7 +12,7 @@ public sealed class KillSweepTests
     /// <summary>Where a life may end: thread and call.</summary>
     private static readonly (string Thread, string Call)[] Usual =
     [
-        (FaultInjection.Committer, "pwrite64"), (FaultInjection.Committer, "fdatasync"), (FaultInjection.Bodies, "fdatasync"), (FaultInjection.Bodies, "fsync"),
+        (FaultInjection.Committer, "pwrite64"), (FaultInjection.Committer, "fdatasync"), (FaultInjection.Bodies, "fdatasync"), (FaultInjection.Committer, "fsync"),
         (FaultInjection.Upkeep, "unlink"),
     ];
 

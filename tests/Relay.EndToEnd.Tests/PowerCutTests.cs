@@ -34,6 +34,7 @@ public sealed class PowerCutTests
         Assert.Equal(0, tally.Altered);
         Assert.Equal(0, tally.RepeatedLate);
         Assert.Empty(tally.FileSystemErrors);
+        Assert.Empty(tally.Refusals);
     }
 
     [Fact]
@@ -64,7 +65,7 @@ public sealed class PowerCutTests
             await CutAsync(relay, disk, space, folder, sink, ledger, tally, untilLoss);
         }
 
-        Assert.Empty(load.Refusals);
+        tally.Refusals = load.Refusals;
         return tally;
     }
 
@@ -171,6 +172,8 @@ public sealed class PowerCutTests
 
         public List<string> FileSystemErrors { get; } = [];
 
+        public IReadOnlyDictionary<string, int> Refusals { get; set; } = new Dictionary<string, int>();
+
         public void Add(IReadOnlySet<string> promised, IReadOnlyList<Receipt> delivered, HashSet<string> owed, IReadOnlyList<Receipt> again, Ledger ledger, long durableBy)
         {
             var first = new Dictionary<string, long>(StringComparer.Ordinal);
@@ -194,6 +197,6 @@ public sealed class PowerCutTests
 
         public override string ToString() => string.Create(CultureInfo.InvariantCulture,
             $"acked {_promised} (waiting at the cut {_owed}), lost {Lost}, altered {Altered}, ghosts {_ghosts}, repeated {_repeated} (at most {_mostRepeated} at one cut, {RepeatedLate} of them late), "
-            + $"e2fsck errors {FileSystemErrors.Count} in {_cuts}");
+            + $"e2fsck errors {FileSystemErrors.Count} in {_cuts}; refused {string.Join(", ", Refusals)}");
     }
 }

@@ -23,7 +23,7 @@ internal sealed partial class SessionRun : IAsyncDisposable
     public SessionRun(int errors)
     {
         const Extensions Offered = Extensions.Pipelining | Extensions.Size | Extensions.EightBitMime | Extensions.EnhancedStatusCodes | Extensions.SmtpUtf8 | Extensions.Chunking | Extensions.BinaryMime |
-            Extensions.DeliverBy | Extensions.Limits;
+            Extensions.DeliverBy | Extensions.MtPriority | Extensions.Limits;
         _limits = new SlowLimits("relay.example.net", Offered, 2048, 2000, 5, errors, 100);
         var limits = new LimitOptions { MessageSize = _limits.Message, Recipients = _limits.Recipients, Errors = errors };
         _relay = new MemoryRelay(MemoryRelay.Options with { Limits = limits, Smtp = new SmtpOptions { BinaryMime = true, MaximumHold = TimeSpan.Zero } }, _log) { Accepted = Take };
@@ -78,7 +78,7 @@ internal sealed partial class SessionRun : IAsyncDisposable
     }
 
     // Every 2yz, 4yz and 5yz but the greeting and the answer to EHLO and HELO carries an enhanced code (RFC 2034 §4).
-    [GeneratedRegex(@"\A220 [ -~]+\r\n(?:(?:354 [ -~]+|250[ -](?:relay\.example\.net|[0-9A-Z]+(?: [0-9A-Z=]+)*)|(?:([245])[0-9][0-9])[ -]\1\.[0-9]\.[0-9]+ [ -~]+)\r\n)*\z")]
+    [GeneratedRegex(@"\A220 [ -~]+\r\n(?:(?:354 [ -~]+|250[ -](?:relay\.example\.net|[0-9A-Z-]+(?: [0-9A-Z=]+)*)|(?:([245])[0-9][0-9])[ -]\1\.[0-9]\.[0-9]+ [ -~]+)\r\n)*\z")]
     private static partial Regex ReplyLines();
 
     [GeneratedRegex("^([0-9]{3}) ", RegexOptions.Multiline)]
