@@ -120,7 +120,7 @@ public sealed class RelayEngine : IAsyncDisposable
 
         _options = options;
         DeliverySettings settings = SettingsFor(options);
-        _queue?.Apply(new RouteTable(options.Routes).Find, key => NewSite(key, settings));
+        _queue?.Apply(RoutesOf(options, settings), key => NewSite(key, settings), settings.Retry);
         _settlement?.Apply(settings.Retry);
         _delivery?.Apply(settings);
         _bounces?.Apply(options.Hostname);
@@ -181,10 +181,10 @@ public sealed class RelayEngine : IAsyncDisposable
         DeliverySettings settings = SettingsFor(options);
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
-        MessageQueue queue = _queue = new MessageQueue(_time, new RouteTable(options.Routes).Find, key => NewSite(key, settings), destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
+        MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
         BounceMessage bounces = _bounces = new BounceMessage(spool, queue, options.Hostname, _time);
         _settlement = new Settlement(spool, queue, bounces, _deliveries, _metrics, settings.Retry, _time, Random.Shared, _log);
-        _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, settings);
+        _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, _metrics, settings);
         _metrics.ObserveQueue(() => queue.Depth, () => spool.Parked);
         _metrics.ObserveSpool(
             () => (spool.Count(SpoolStatus.Healthy), spool.Count(SpoolStatus.Full), spool.Count(SpoolStatus.Failed)), options.Spool.Durability == Durability.Sync ? "sync" : "os");
@@ -251,11 +251,18 @@ public sealed class RelayEngine : IAsyncDisposable
         }
     }
 
-    private Site NewSite(SiteKey key, DeliverySettings settings) => new(key, new SiteLimit(_time, Random.Shared, 20)
+    private Site NewSite(SiteKey key, DeliverySettings settings)
     {
-        FirstWait = settings.Retry.Suspension,
-        LongestWait = settings.Retry.LongestSuspension,
-    });
+        var limit = new SiteLimit(_time, Random.Shared, key.Limits.Connections)
+        {
+            FirstWait = settings.Retry.Suspension,
+            LongestWait = settings.Retry.LongestSuspension,
+        };
+        return new Site(key, limit, _time, site => _queue!.Wake(site));
+    }
+
+    private static DestinationOf RoutesOf(EngineOptions options, DeliverySettings settings) =>
+        new RouteTable([.. options.Routes.Select(r => r with { Limits = settings.Limits.For(r) })]).Find;
 
     private DeliverySettings SettingsFor(EngineOptions options)
     {
@@ -263,7 +270,9 @@ public sealed class RelayEngine : IAsyncDisposable
             options.Delivery,
             new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
             new Connector(options.Hostname, options.Delivery.Timeouts, _dialer, _heartbeat, _time, _metrics),
-            new SmtpClientSession(options.Delivery.Timeouts, _time, _distrust),
-            new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports));
+            new SmtpClientSession(options.Delivery.Timeouts, _time, _distrust, options.Delivery.PipelineDepth),
+            new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports),
+            new SiteLimits(options.Delivery),
+            new TenantTable(options.Tenants));
     }
 }

@@ -15,6 +15,9 @@ public sealed class PowerCutTests
     private const int DiskMebibytes = 192;
     private const int LargestBody = 400 * 1024;
 
+    /// <summary>Some 50 MiB: a disk that fills up all the same has lost room to something else than mail.</summary>
+    private const int MostWaiting = 1500;
+
     /// <summary>The share of recipients that the first next hop defers, so that mail waits, is recorded as deferred, and comes again, while other mail leaves.</summary>
     private const double Deferred = 0.6;
 
@@ -56,7 +59,7 @@ public sealed class PowerCutTests
         await using LoopDisk disk = await LoopDisk.CreateAsync(space, DiskMebibytes, folder.File("disk"));
         await using var sink = new ReceiptSink(Deferred);
         await using RelayProcess relay = await RelayProcess.StartAsync(Settings(sink, disk, durability), environment: null, space.Wrapper);
-        await using SteadyLoad load = SteadyLoad.Start(() => relay.Listener, ledger, Sessions, LargestBody, seed);
+        await using SteadyLoad load = SteadyLoad.Start(() => relay.Listener, ledger, Sessions, LargestBody, seed, () => ledger.Acknowledged - sink.Count > MostWaiting);
         for (int cut = 0; cut < cuts && !(untilLoss && tally.Lost > 0); cut++)
         {
             // A random number of promises more, so that the cut falls anywhere in the traffic.

@@ -37,4 +37,29 @@ internal struct Fifo<T>
 
         return item;
     }
+
+    /// <summary>Moves the items that <paramref name="which"/> selects to the end of another queue; all keep their order. Gives their number.</summary>
+    public int MoveTo(ref Fifo<T> other, Predicate<T> which)
+    {
+        int moved = 0;
+        T? item = First;
+        First = _last = null;
+        while (item is not null)
+        {
+            T? next = item.Next;
+            if (which(item))
+            {
+                other.Add(item);
+                moved++;
+            }
+            else
+            {
+                Add(item);
+            }
+
+            item = next;
+        }
+
+        return moved;
+    }
 }

@@ -29,6 +29,23 @@ internal sealed class AttemptResult
         }
     }
 
+    /// <summary>Some recipient has an outcome.</summary>
+    public bool HasFinal
+    {
+        get
+        {
+            foreach (ref RecipientOutcome own in Outcomes)
+            {
+                if (own.Kind != OutcomeKind.None)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>Null when no server was reached.</summary>
     public HopInfo? Hop { get; set; }
 

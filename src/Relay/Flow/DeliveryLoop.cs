@@ -31,6 +31,7 @@ internal sealed class DeliveryLoop
     private readonly Settlement _settlement;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
+    private readonly RelayMetrics _metrics;
     private readonly BoundedWork<Destination> _lookUps;
     private readonly BoundedWork<Site> _proven;
     private readonly BoundedWork<Site> _unproven;
@@ -38,8 +39,9 @@ internal sealed class DeliveryLoop
     private DeliverySettings _settings;
     private volatile bool _stopping;
 
-    public DeliveryLoop(MessageSpool spool, OutboundPool pool, Settlement settlement, TimeProvider time, ILogger log, DeliverySettings settings)
+    public DeliveryLoop(MessageSpool spool, OutboundPool pool, Settlement settlement, TimeProvider time, ILogger log, RelayMetrics metrics, DeliverySettings settings)
     {
+        _metrics = metrics;
         _spool = spool;
         _pool = pool;
         _settlement = settlement;
@@ -104,6 +106,13 @@ internal sealed class DeliveryLoop
         }
     }
 
+    /// <summary>Tells the operator what a site was seen to bear.</summary>
+    public void Report(Site site, in LimitChange change)
+    {
+        SettleLog.LimitChanged(_log, site.Key.Hosts, change.From, change.To, change.Saw);
+        _metrics.LimitChanged(change.To == 0 ? "suspended" : change.From == 0 ? "resumed" : change.To < change.From ? "lowered" : "raised");
+    }
+
     /// <summary>A message whose attempt broke off by our own fault.</summary>
     public void PutBack(QueuedMessage message)
     {
@@ -148,8 +157,9 @@ internal sealed class DeliveryLoop
                 : await settings.Routes.ByMxAsync(destination.Name, CancellationToken.None).ConfigureAwait(false);
             if (plan.Failure is not { } failure)
             {
+                SiteLimitOptions limits = destination.Route is null ? settings.Limits.For(destination.Name, plan.Targets) : settings.Limits.For(destination.Route);
                 long until = _time.GetTimestamp() + (long)(RouteLife.TotalSeconds * _time.TimestampFrequency);
-                _queue!.Routed(destination, SiteKey.Of(plan.Targets, destination.Route, destination.Route?.Tls ?? settings.Options.Tls), plan.Targets, until);
+                _queue!.Routed(destination, SiteKey.Of(plan.Targets, destination.Route, destination.Route?.Tls ?? settings.Options.Tls, limits), plan.Targets, until);
                 return;
             }
 

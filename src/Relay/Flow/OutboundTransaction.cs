@@ -26,9 +26,13 @@ internal sealed class OutboundTransaction
     /// </summary>
     public PeerReply? HostRefusal { get; set; }
 
+    /// <summary>The most recipients that go together.</summary>
+    public int RecipientLimit { get; private set; }
+
     /// <summary>Takes the body over: it is disposed with <see cref="End"/>.</summary>
-    public void Begin(QueuedMessage message, SpoolBody body, DateTimeOffset started)
+    public void Begin(QueuedMessage message, SpoolBody body, int recipientLimit, DateTimeOffset started)
     {
+        RecipientLimit = recipientLimit;
         _message = message;
         _body = body;
         HostRefusal = null;

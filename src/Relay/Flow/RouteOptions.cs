@@ -9,4 +9,9 @@ public sealed record RouteOptions
     public required NextHop NextHop { get; init; }
 
     /// <summary>Null: as <see cref="DeliveryOptions.Tls"/> says.</summary>
-    public OutboundTls? Tls { get; init; }}
+    public OutboundTls? Tls { get; init; }
+
+    /// <summary>Null: as <see cref="DeliveryOptions.Limits"/> and <see cref="DeliveryOptions.LimitRules"/> say.</summary>
+    public SiteLimitOptions? Limits { get; init; }
+}
+

@@ -15,13 +15,17 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     // Messages that end without being sent are settled in between; so many at most are gathered for that.
     private const int MostUnsent = 16;
 
-    private static readonly TimeSpan Grace = TimeSpan.FromHours(1);
+    /// <summary>A server that ends a connection after so many messages has had what it takes on one, and isn't overloaded.</summary>
+    private const int FairShare = 20;
 
     private readonly DeliverySettings _settings = loop.Settings;
     private readonly Stack<OutboundTransaction> _spare = new();
     private readonly List<OutboundTransaction> _underWay = [];
     private readonly Queue<OutboundTransaction> _returned = new();
+    private readonly Queue<OutboundTransaction> _refused = new();
     private readonly Queue<OutboundTransaction> _unsent = new();
+    private AttemptFailure? _failed;
+    private bool _othersLeft;
     private OutboundConnection? _connection;
     private long _lastReply;
     private bool _isOver;
@@ -32,58 +36,50 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     /// <summary>Until there is nothing to send, or nowhere to send it. What is still in hand when it throws has been put back.</summary>
     public async Task RunAsync()
     {
-        if (site.IsSuspended(out PeerReply reason))
-        {
-            await PutOffAllAsync(reason).ConfigureAwait(false);
-            return;
-        }
-
-        if (!site.TryOpen())
-        {
-            return;
-        }
-
         try
         {
-            AttemptFailure? last = await GoThroughHostsAsync().ConfigureAwait(false);
-            while (_returned.TryDequeue(out OutboundTransaction? transaction))
+            await SettleUnsendableAsync().ConfigureAwait(false);
+            if (!site.TryOpen())
             {
-                if (last is null || !MayBegin)
-                {
-                    // Nothing is known against the hosts that were not tried.
-                    site.Add(transaction.Message);
-                    transaction.End();
-                }
-                else
-                {
-                    await PutOffAsync(transaction, last.Reply).ConfigureAwait(false);
-                }
+                return;
             }
+
+            try
+            {
+                await SettleReturnedAsync(await GoThroughHostsAsync().ConfigureAwait(false)).ConfigureAwait(false);
+            }
+            finally
+            {
+                site.Close();
+            }
+
+            await SettleUnsendableAsync().ConfigureAwait(false);
         }
         finally
         {
-            site.Close();
-            foreach (OutboundTransaction transaction in (OutboundTransaction[])[.. _underWay, .. _returned, .. _unsent])
+            foreach (OutboundTransaction transaction in (OutboundTransaction[])[.. _underWay, .. _returned, .. _refused, .. _unsent])
             {
                 loop.PutBack(transaction.Message);
                 transaction.End();
             }
-        }
-
-        if (site.IsSuspended(out reason))
-        {
-            await PutOffAllAsync(reason).ConfigureAwait(false);
         }
     }
 
     OutboundTransaction? ITransactionSource.Next()
     {
         OutboundConnection connection = _connection!;
-        while (MayBegin && !_isOver && connection.IsUsable && !pool.IsOld(connection) && _unsent.Count < MostUnsent)
+        int share = site.Key.Limits.MessagesPerConnection;
+        if (share > 0 && connection.Mails >= share)
+        {
+            connection.IsSpent = true;
+        }
+
+        // What this host doesn't take is not kept waiting for all that it does.
+        while (MayBegin && !_isOver && _refused.Count == 0 && connection.IsUsable && !pool.IsOld(connection) && _unsent.Count < MostUnsent)
         {
             if (!_returned.TryDequeue(out OutboundTransaction? transaction))
             {
-                if (!site.TryTake(out QueuedMessage? message))
+                if (!site.TryTake(_settings.Tenants, out QueuedMessage? message))
                 {
                     return null;
                 }
@@ -91,8 +87,9 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
                 transaction = Begin(message);
             }
 
+            transaction.HostRefusal = null;
             transaction.Result.Hop = _hop;
-            if (Overdue(transaction) is not { } reason)
+            if (_settings.Retry.Overdue(transaction.Message, transaction.Result.Started) is not { } reason)
             {
                 transaction.Epoch = site.Epoch;
                 _underWay.Add(transaction);
@@ -117,28 +114,20 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     void ITransactionSource.GiveBack(OutboundTransaction transaction)
     {
         _underWay.Remove(transaction);
-        if (transaction.HostRefusal is { } refusal)
+        if (transaction.HostRefusal is not { } refusal)
         {
-            transaction.Result.SetRest(new RecipientOutcome(OutcomeKind.Failed, refusal));
+            _returned.Enqueue(transaction);
+        }
+        else if (_othersLeft)
+        {
+            _refused.Enqueue(transaction);
+        }
+        else
+        {
+            // A host that couldn't be asked might take it.
+            transaction.Result.SetRest(_failed?.Outcome ?? new RecipientOutcome(OutcomeKind.Failed, refusal));
             _unsent.Enqueue(transaction);
-            return;
         }
-
-        foreach (RecipientOutcome outcome in transaction.Result.Outcomes)
-        {
-            if (outcome.Kind != OutcomeKind.None)
-            {
-                // A server has spoken of some: they are settled, the others by the schedule.
-                transaction.Result.SetRest(new RecipientOutcome(OutcomeKind.Deferred, AttemptFailure.LocalReply(4, 4, 2, "the connection ended before the message was handed over")));
-                _unsent.Enqueue(transaction);
-                return;
-            }
-        }
-
-        QueuedMessage message = transaction.Message;
-        transaction.End();
-        Begin(transaction, message);
-        _returned.Enqueue(transaction);
     }
 
     /// <summary>Tells the site what this transaction says about it. With several under way, the time since the reply to the one before is the nearest to what this one took.</summary>
@@ -154,6 +143,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
             if (Pushback.IsOne(outcome.Reply))
             {
                 _isOver |= site.Pushback(transaction.Epoch, outcome.Reply);
+                ReportNews();
                 return;
             }
 
@@ -161,15 +151,15 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
         }
 
         _isOver |= site.Answered(transaction.Epoch, !delivered ? null : sinceStart < taken ? sinceStart : taken);
+        ReportNews();
     }
 
-    /// <summary>Why it isn't sent any more, or null. The last try is planned for the very end of a message's time: only one that has waited behind that comes too late.</summary>
-    private string? Overdue(OutboundTransaction transaction)
+    private void ReportNews()
     {
-        DateTimeOffset now = transaction.Result.Started;
-        return transaction.Message.IsTooLate(now) ? "the time by which its sender wanted it delivered has passed"
-            : now > _settings.Retry.End(transaction.Message.Message) + Grace ? "its time was over before a connection was free for it"
-            : null;
+        if (site.TakeNews() is { } change)
+        {
+            loop.Report(site, change);
+        }
     }
 
     /// <summary>Null when a host has taken what there was; otherwise why the last one didn't.</summary>
@@ -180,6 +170,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
         for (int i = 0; i < targets.Count && MayBegin; i++)
         {
             HostTarget target = targets[i];
+            _othersLeft = targets.FindIndex(i, t => t.Host != target.Host) >= 0;
             int epoch = site.Epoch;
             var key = new ConnectionKey(target.Address, target.Port, target.Host, site.Key.Scheme, site.Key.Tls);
             OutboundConnection? connection = await pool.TakeAsync(key).ConfigureAwait(false);
@@ -189,9 +180,10 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
                 ConnectResult opened = await _settings.Connector.ConnectAsync(key).ConfigureAwait(false);
                 if (opened.Connection is null)
                 {
-                    last = opened.Failure;
+                    _failed = last = opened.Failure;
                     _hop = new HopInfo(new NextHopInfo(key.Host, key.Address, key.Port), null, null);
                     site.HostFailed(key.Host, epoch, last!.Reply, time.GetUtcNow());
+                    ReportNews();
                     continue;
                 }
 
@@ -199,17 +191,23 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
             }
 
             last = await UseAsync(connection).ConfigureAwait(false);
-            if (last is not null && !reused)
+            if (last is not null && !reused && connection.Mails < FairShare)
             {
                 site.Pushback(epoch, last.Reply);
+                ReportNews();
             }
 
-            if (last is null || (_returned.Count == 0 && (!reused || site.Count == 0)))
+            if (_refused.Count == 0 && (last is null || (_returned.Count == 0 && (!reused || site.Count == 0))))
             {
                 return null;
             }
 
-            if (reused)
+            while (_refused.TryDequeue(out OutboundTransaction? refused))
+            {
+                _returned.Enqueue(refused);
+            }
+
+            if (reused && last is not null)
             {
                 // An idle connection may have been dying when it was taken; that says nothing about the host.
                 i--;
@@ -245,12 +243,35 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
         }
     }
 
-    /// <summary>Everything that is ready, for the same reason, as long as that holds.</summary>
-    private async ValueTask PutOffAllAsync(PeerReply reason)
+    /// <summary>What came back from the last host. <paramref name="last"/>: why that took nothing more; null when nothing is known against the hosts that were not tried.</summary>
+    private async ValueTask SettleReturnedAsync(AttemptFailure? last)
     {
-        while (!loop.IsStopping && site.IsSuspended(out _) && site.TryTake(out QueuedMessage? message))
+        while (_returned.TryDequeue(out OutboundTransaction? transaction))
         {
-            await PutOffAsync(Begin(message), reason).ConfigureAwait(false);
+            if (last is not null && MayBegin)
+            {
+                await PutOffAsync(transaction, last.Reply).ConfigureAwait(false);
+            }
+            else if (transaction.Result.HasFinal)
+            {
+                // A server has spoken of some recipients, and that is kept.
+                await PutOffAsync(transaction, last?.Reply ?? AttemptFailure.LocalReply(4, 4, 2, "the connection ended before the message was handed over")).ConfigureAwait(false);
+            }
+            else
+            {
+                site.Add(transaction.Message);
+                transaction.End();
+            }
+        }
+    }
+
+    /// <summary>What is overdue, and everything that is ready as long as the site is suspended.</summary>
+    private async ValueTask SettleUnsendableAsync()
+    {
+        while (!loop.IsStopping && site.TryTakeUnsent(_settings.Tenants, out QueuedMessage? message, out PeerReply reason))
+        {
+            PeerReply why = _settings.Retry.Overdue(message, time.GetUtcNow()) is { } overdue ? AttemptFailure.LocalReply(4, 4, 7, overdue) : reason;
+            await PutOffAsync(Begin(message), why).ConfigureAwait(false);
         }
     }
 
@@ -283,5 +304,5 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
         return transaction;
     }
 
-    private void Begin(OutboundTransaction transaction, QueuedMessage message) => transaction.Begin(message, spool.OpenBody(message.Message), time.GetUtcNow());
+    private void Begin(OutboundTransaction transaction, QueuedMessage message) => transaction.Begin(message, spool.OpenBody(message.Message), site.Key.Limits.RecipientsPerMessage, time.GetUtcNow());
 }

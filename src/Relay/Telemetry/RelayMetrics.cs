@@ -27,6 +27,7 @@ public sealed class RelayMetrics : IDisposable
     private readonly UpDownCounter<long> _outboundOpen;
     private readonly Counter<long> _outboundOpened;
     private readonly Counter<long> _outboundFailed;
+    private readonly Counter<long> _limitChanges;
     private readonly Counter<long> _deliveryLogDropped;
     private readonly Counter<long> _deliveryLogErrors;
 
@@ -46,6 +47,7 @@ public sealed class RelayMetrics : IDisposable
         _outboundOpen = _meter.CreateUpDownCounter<long>("relay.outbound.open", description: "Connections to servers that are open.");
         _outboundOpened = _meter.CreateCounter<long>("relay.outbound.opened", description: "Connections to servers that came about.");
         _outboundFailed = _meter.CreateCounter<long>("relay.outbound.failed", description: "Connections to servers that didn't come about or broke, by why.");
+        _limitChanges = _meter.CreateCounter<long>("relay.site.limit_changes", description: "Changes of what a site gets that are not its steady growth, by kind.");
         _deliveryLogDropped = _meter.CreateCounter<long>("relay.delivery_log.dropped", description: "Records of the delivery log that were lost.");
         _deliveryLogErrors = _meter.CreateCounter<long>("relay.delivery_log.errors", description: "Failed writes of the delivery log.");
     }
@@ -94,6 +96,9 @@ public sealed class RelayMetrics : IDisposable
     }
 
     public void OutboundClosed() => _outboundOpen.Add(-1);
+
+    /// <summary><paramref name="kind"/>: one of a few words.</summary>
+    public void LimitChanged(string kind) => _limitChanges.Add(1, Tag("kind", kind));
 
     /// <summary><paramref name="reason"/> is the name of an enum's member, so that the label's values are few.</summary>
     public void OutboundFailed(string reason) => _outboundFailed.Add(1, Tag("reason", reason));

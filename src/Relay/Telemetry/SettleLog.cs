@@ -26,6 +26,9 @@ internal static partial class SettleLog
     [LoggerMessage(207, LogLevel.Warning, "{Id} to {Recipient} is a report that can't be delivered, and ends here: {Reply}")]
     public static partial void DeadLetter(ILogger log, string id, string recipient, string reply);
 
+    [LoggerMessage(208, LogLevel.Information, "{Site}: {From} -> {To} connections at a time, because of: {Saw}")]
+    public static partial void LimitChanged(ILogger log, string site, int from, int to, string saw);
+
     [LoggerMessage(206, LogLevel.Error, "{Id} is late, and the report to its sender could not be stored; it is tried on without")]
     public static partial void DelayNotReported(ILogger log, string id);
 }

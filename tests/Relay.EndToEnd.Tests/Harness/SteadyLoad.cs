@@ -15,12 +15,14 @@ internal sealed class SteadyLoad : IAsyncDisposable
     private readonly Func<IPEndPoint> _relay;
     private readonly Ledger _ledger;
     private readonly int _largestBody;
+    private readonly Func<bool> _pauses;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<string, int> _refusals = new();
     private readonly Task[] _clients;
 
-    private SteadyLoad(Func<IPEndPoint> relay, Ledger ledger, int connections, int largestBody, int seed)
+    private SteadyLoad(Func<IPEndPoint> relay, Ledger ledger, int connections, int largestBody, int seed, Func<bool> pauses)
     {
+        _pauses = pauses;
         _relay = relay;
         _ledger = ledger;
         _largestBody = largestBody;
@@ -30,8 +32,9 @@ internal sealed class SteadyLoad : IAsyncDisposable
     /// <summary>Replies other than 250 to an end of data or before it: the code with its enhanced code, and how often.</summary>
     public IReadOnlyDictionary<string, int> Refusals => _refusals;
 
-    /// <summary>The relay's address is asked for at each connection: it changes when the relay starts again.</summary>
-    public static SteadyLoad Start(Func<IPEndPoint> relay, Ledger ledger, int connections, int largestBody, int seed) => new(relay, ledger, connections, largestBody, seed);
+    /// <summary>The relay's address is asked for at each connection: it changes when the relay starts again. <paramref name="pauses"/>: no message is begun while it says so.</summary>
+    public static SteadyLoad Start(Func<IPEndPoint> relay, Ledger ledger, int connections, int largestBody, int seed, Func<bool>? pauses = null) =>
+        new(relay, ledger, connections, largestBody, seed, pauses ?? (static () => false));
 
     /// <summary>Lets each client end the message it is at.</summary>
     public async Task StopAsync()
@@ -51,6 +54,12 @@ internal sealed class SteadyLoad : IAsyncDisposable
         RawClient? client = null;
         while (!_stop.IsCancellationRequested)
         {
+            if (_pauses())
+            {
+                await Task.Delay(Breath, TimeProvider.System, CancellationToken.None);
+                continue;
+            }
+
             try
             {
                 if (client is null)

@@ -20,6 +20,9 @@ internal sealed class ScriptedMailServer : IDialer
 
     public Func<string, string?> Answer { get; set; } = static _ => null;
 
+    /// <summary>As <see cref="Answer"/>, by the address that was connected to; asked first.</summary>
+    public Func<IPEndPoint, string, string?> AnswerAt { get; set; } = static (_, _) => null;
+
     public string[] Extensions { get; set; } = ["PIPELINING", "8BITMIME", "SIZE 1000000", "ENHANCEDSTATUSCODES"];
 
     /// <summary>Null: every address answers.</summary>
@@ -58,7 +61,7 @@ internal sealed class ScriptedMailServer : IDialer
         {
             Commands.Enqueue(line);
             string verb = line.Split(' ')[0].ToUpperInvariant();
-            string reply = Answer(line) ?? verb switch
+            string reply = AnswerAt(address, line) ?? Answer(line) ?? verb switch
             {
                 "EHLO" => string.Join("\r\n", Extensions.Select(static e => "250-" + e).Prepend("250-scripted").Append("250 HELP")),
                 "DATA" => recipients.Count > 0 ? "354 go on" : "554 5.5.1 no valid recipients",
@@ -103,7 +106,7 @@ internal sealed class ScriptedMailServer : IDialer
                 break;
             }
 
-            string end = Answer(".") ?? "250 2.0.0 taken";
+            string end = AnswerAt(address, ".") ?? Answer(".") ?? "250 2.0.0 taken";
             if (end.StartsWith('2') || end.Length == 0)
             {
                 Mail.Enqueue(new ReceivedMail(address, from, [.. recipients], body.ToString()));

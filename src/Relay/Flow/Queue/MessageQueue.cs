@@ -19,6 +19,9 @@ internal sealed class MessageQueue
 
     private const int MostKnown = 10_000;
 
+    /// <summary>Mail that waits for its turn at a site is looked through so often for what is overdue.</summary>
+    private static readonly TimeSpan OverdueInterval = TimeSpan.FromMinutes(5);
+
     private readonly ConcurrentDictionary<string, Destination> _destinations = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<RouteOptions, Destination> _routed = new(new SameWay());
     private readonly ConcurrentDictionary<SiteKey, Site> _sites = new();
@@ -29,18 +32,21 @@ internal sealed class MessageQueue
     private readonly Action<Site> _dispatch;
     private DestinationOf _routeOf;
     private Func<SiteKey, Site> _newSite;
+    private RetrySchedule _retry;
     private long _unrouted;
     private long _nextSweep;
+    private long _nextOverdue;
 
     /// <summary>
     /// <paramref name="lookUp"/> is called when messages of a destination wait for its site: it has to end in <see cref="Routed"/> or <see cref="TakeUnrouted"/>. <paramref name="dispatch"/> is called when a
     /// site has work and wants a worker (<see cref="Site.TryBeginWorker"/> was true). Neither may block.
     /// </summary>
-    public MessageQueue(TimeProvider time, DestinationOf routeOf, Func<SiteKey, Site> newSite, Action<Destination> lookUp, Action<Site> dispatch)
+    public MessageQueue(TimeProvider time, DestinationOf routeOf, Func<SiteKey, Site> newSite, RetrySchedule retry, Action<Destination> lookUp, Action<Site> dispatch)
     {
         _time = time;
         _routeOf = routeOf;
         _newSite = newSite;
+        _retry = retry;
         _lookUp = lookUp;
         _dispatch = dispatch;
         _scheduled = new ScheduledQueue(time);
@@ -51,8 +57,9 @@ internal sealed class MessageQueue
     public long Depth => _scheduled.Count + Interlocked.Read(ref _unrouted) + _sites.Values.Sum(static site => (long)site.Count);
 
     /// <summary>New routes hold for what is queued, put off or looked up from now on.</summary>
-    public void Apply(DestinationOf routeOf, Func<SiteKey, Site> newSite)
+    public void Apply(DestinationOf routeOf, Func<SiteKey, Site> newSite, RetrySchedule retry)
     {
+        Volatile.Write(ref _retry, retry);
         Volatile.Write(ref _newSite, newSite);
         Volatile.Write(ref _routeOf, routeOf);
         foreach (Destination destination in Destinations())
@@ -63,6 +70,9 @@ internal sealed class MessageQueue
 
     /// <summary>The loop that brings scheduled messages back; runs until stopped.</summary>
     public Task RunAsync(CancellationToken stop) => _scheduled.RunAsync(Ready, OnBeat, stop);
+
+    /// <summary>A site's rate lets messages go again.</summary>
+    public void Wake(Site site) => Dispatch(site);
 
     /// <summary>A message that is durable and new: it is ready at each of its destinations, or when its sender said so (RFC 4865).</summary>
     public void Enqueue(SpooledMessage message) => PutAll(message, 0, message.Envelope.ReleaseAt ?? default);
@@ -177,7 +187,7 @@ internal sealed class MessageQueue
         }
     }
 
-    /// <summary>Once a second: sites whose messages wait get another worker, and what nothing refers to is forgotten.</summary>
+    /// <summary>Once a second: sites whose messages wait get another worker, and what nothing refers to is forgotten. Now and then what is overdue is looked for.</summary>
     private void OnBeat()
     {
         long now = _time.GetTimestamp();
@@ -189,8 +199,15 @@ internal sealed class MessageQueue
         _nextSweep = now + (long)(SweepInterval.TotalSeconds * _time.TimestampFrequency);
         DateTimeOffset clock = _time.GetUtcNow();
         bool crowded = _sites.Count > MostKnown;
+        RetrySchedule? overdue = now < _nextOverdue ? null : Volatile.Read(ref _retry);
+        _nextOverdue = overdue is null ? _nextOverdue : now + (long)(OverdueInterval.TotalSeconds * _time.TimestampFrequency);
         foreach (Site site in _sites.Values)
         {
+            if (overdue is not null && site.Count > 0)
+            {
+                site.FindOverdue(message => overdue.Overdue(message, clock) is not null);
+            }
+
             if (site.TryBeginWorker(waited: true))
             {
                 _dispatch(site);
@@ -198,6 +215,7 @@ internal sealed class MessageQueue
             else if (MayGo(site, now, crowded) && site.TryRetire())
             {
                 _sites.TryRemove(KeyValuePair.Create(site.Key, site));
+                site.Dispose();
             }
         }
 
@@ -309,10 +327,10 @@ internal sealed class MessageQueue
         }
     }
 
-    /// <summary>What goes to one next hop under one TLS policy waits together, whichever route sent it there.</summary>
+    /// <summary>What goes to one next hop under one TLS policy and the same limits waits together, whichever route sent it there.</summary>
     private sealed class SameWay : IEqualityComparer<RouteOptions>
     {
-        public bool Equals(RouteOptions? x, RouteOptions? y) => x is not null && y is not null && x.Tls == y.Tls && x.NextHop == y.NextHop;
+        public bool Equals(RouteOptions? x, RouteOptions? y) => x is not null && y is not null && x.Tls == y.Tls && x.NextHop == y.NextHop && x.Limits == y.Limits;
 
         public int GetHashCode(RouteOptions route) => HashCode.Combine(route.NextHop, route.Tls);
     }

@@ -9,6 +9,9 @@ internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expi
     /// <summary>A message that failed with many others shall not come back with all of them: a quarter of the wait either way.</summary>
     private const double Jitter = 0.25;
 
+    /// <summary>The last try is planned for the very end of a message's time: only one that has waited behind that comes too late.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromHours(1);
+
     private static readonly TimeSpan MaximumSuspension = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan MaximumLongSuspension = TimeSpan.FromMinutes(10);
 
@@ -48,6 +51,11 @@ internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expi
         DateTimeOffset end = (envelope.ReleaseAt is { } release && release > message.Arrived ? release : message.Arrived) + kept;
         return envelope.DeliverByMode == DeliverByMode.Return && envelope.DeliverBy is { } by && by < end ? by : end;
     }
+
+    /// <summary>Why a message that is ready isn't sent any more, or null.</summary>
+    public string? Overdue(QueuedMessage message, DateTimeOffset now) => message.IsTooLate(now) ? "the time by which its sender wanted it delivered has passed"
+        : now > End(message.Message) + Grace ? "its time was over before it could be sent"
+        : null;
 
     private static TimeSpan Least(TimeSpan one, TimeSpan other) => one < other ? one : other;
 }

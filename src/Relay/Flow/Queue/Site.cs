@@ -6,22 +6,53 @@ namespace Relay.Flow.Queue;
 
 /// <summary>
 /// The hosts to which one or many domains' mail goes, the messages that may go there now, and the workers that send them. Filled from any thread without a lock; emptied by its workers, under a lock that is
-/// held for a moment. How many workers it bears is learned (<see cref="SiteLimit"/>), so that a site that answers nobody can't hold many of them.
+/// held for a moment. How many workers it bears is learned (<see cref="SiteLimit"/>), so that a site that answers nobody can't hold many of them. Where a rate is set, no worker begins before a message may go.
 /// </summary>
-internal sealed class Site(SiteKey key, SiteLimit limit) : Retirable
+internal sealed class Site : Retirable, IDisposable
 {
     /// <summary>Another connection is worth its handshakes when each of those there are has so many messages waiting.</summary>
     private const int MessagesPerWorker = 4;
 
+    /// <summary>A message that may go a moment later isn't worth a worker of its own.</summary>
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(10);
+
+    private readonly TimeProvider _time;
+    private readonly SiteLimit _limit;
     private readonly HandOver<QueuedMessage> _arriving = new();
     private readonly Lock _gate = new();
     private readonly FairQueue<QueuedMessage> _ready = new();
     private readonly HostHealth _health = new();
+    private readonly ITimer? _wake;
     private IReadOnlyList<HostTarget> _targets = [];
+    private Fifo<QueuedMessage> _overdue;
+    private int _overdueCount;
+    private TokenBucket _tokens;
+    private bool _waitsForRate;
     private int _count;
     private int _workers;
 
-    public SiteKey Key { get; } = key;
+    /// <summary><paramref name="wake"/> is called when the rate lets messages go again, after <see cref="TryTake"/> had to say no; it may not block.</summary>
+    public Site(SiteKey key, SiteLimit limit, TimeProvider time, Action<Site> wake)
+    {
+        Key = key;
+        _limit = limit;
+        _time = time;
+        if (key.Limits.Rate is not null)
+        {
+            _wake = time.CreateTimer(
+                _ =>
+                {
+                    lock (_gate)
+                    {
+                        _waitsForRate = false;
+                    }
+
+                    wake(this);
+                }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    public SiteKey Key { get; }
 
     /// <summary>Messages that are ready.</summary>
     public int Count => Volatile.Read(ref _count);
@@ -41,17 +72,16 @@ internal sealed class Site(SiteKey key, SiteLimit limit) : Retirable
         _arriving.Push(message);
     }
 
-    /// <summary>The next message, or false when none is ready.</summary>
-    public bool TryTake([NotNullWhen(true)] out QueuedMessage? message)
+    /// <summary>The next message, by turns of the tenants; or false when none is ready, or none may go yet.</summary>
+    public bool TryTake(TenantTable tenants, [NotNullWhen(true)] out QueuedMessage? message)
     {
         lock (_gate)
         {
-            for (QueuedMessage? item = _arriving.TakeAll(); item is not null;)
+            Arrive(tenants);
+            if (_ready.Count > 0 && Key.Limits.Rate is { } rate && !_tokens.TryTake(rate, _time, out TimeSpan wait) && WaitsFor(wait))
             {
-                QueuedMessage? next = item.Next;
-                item.Next = null;
-                _ready.Add(item, tenant: 0, weight: 1, item.Message.Envelope.Priority, Cost(item));
-                item = next;
+                message = null;
+                return false;
             }
 
             if (_ready.TryTake(out message))
@@ -64,9 +94,51 @@ internal sealed class Site(SiteKey key, SiteLimit limit) : Retirable
         }
     }
 
+    /// <summary>The next message that is to be settled without being sent: one that <see cref="FindOverdue"/> found; or, while the site is suspended, any, for that reason.</summary>
+    public bool TryTakeUnsent(TenantTable tenants, [NotNullWhen(true)] out QueuedMessage? message, out PeerReply reason)
+    {
+        lock (_gate)
+        {
+            if (_overdue.First is not null)
+            {
+                reason = default;
+                message = _overdue.Take();
+                _overdueCount--;
+                Interlocked.Decrement(ref _count);
+                return true;
+            }
+
+            message = null;
+            if (!_limit.IsSuspended(out reason, out _))
+            {
+                return false;
+            }
+
+            Arrive(tenants);
+            if (_ready.TryTake(out message))
+            {
+                Interlocked.Decrement(ref _count);
+                return true;
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>Puts what waits for its turn in vain, as <paramref name="isOverdue"/> says, aside for the next worker to settle. Takes the time of a look at each message.</summary>
+    public void FindOverdue(Predicate<QueuedMessage> isOverdue)
+    {
+        lock (_gate)
+        {
+            int before = _ready.Count;
+            _ready.MoveTo(ref _overdue, isOverdue);
+            _overdueCount += before - _ready.Count;
+        }
+    }
+
     /// <summary>
     /// Whether the caller shall start another worker. Each true owes one <see cref="EndWorker"/>. <paramref name="waited"/>: messages have waited, so that one more is wanted even for few. While the site is
-    /// suspended there is one at most, which puts off what is ready.
+    /// suspended there is one at most, which puts off what is ready; while it waits for its rate, none but for what is overdue.
     /// </summary>
     public bool TryBeginWorker(bool waited = false)
     {
@@ -79,7 +151,13 @@ internal sealed class Site(SiteKey key, SiteLimit limit) : Retirable
 
         lock (_gate)
         {
-            if (_workers > 0 && (_workers >= limit.Current || limit.IsSuspended(out _, out _)))
+            bool suspended = _limit.IsSuspended(out _, out _);
+            if (_workers > 0 && (_workers >= _limit.Current || suspended))
+            {
+                return false;
+            }
+
+            if (!suspended && _overdueCount == 0 && Key.Limits.Rate is { } rate && (_waitsForRate || WaitsFor(_tokens.Wait(rate, _time))))
             {
                 return false;
             }
@@ -104,7 +182,7 @@ internal sealed class Site(SiteKey key, SiteLimit limit) : Retirable
     {
         lock (_gate)
         {
-            return limit.TryOpen();
+            return _limit.TryOpen();
         }
     }
 
@@ -113,7 +191,7 @@ internal sealed class Site(SiteKey key, SiteLimit limit) : Retirable
     {
         lock (_gate)
         {
-            limit.Close();
+            _limit.Close();
         }
     }
 
@@ -156,8 +234,8 @@ internal sealed class Site(SiteKey key, SiteLimit limit) : Retirable
         lock (_gate)
         {
             _health.Failed(host, now);
-            limit.Refused(epoch, _health.Answering(Volatile.Read(ref _targets)), saw);
-            IsProven &= !limit.IsSuspended(out _, out _);
+            _limit.Refused(epoch, _health.Answering(Volatile.Read(ref _targets)), saw);
+            IsProven &= !_limit.IsSuspended(out _, out _);
         }
     }
 
@@ -168,7 +246,7 @@ internal sealed class Site(SiteKey key, SiteLimit limit) : Retirable
         {
             lock (_gate)
             {
-                return limit.Epoch;
+                return _limit.Epoch;
             }
         }
     }
@@ -178,8 +256,8 @@ internal sealed class Site(SiteKey key, SiteLimit limit) : Retirable
     {
         lock (_gate)
         {
-            limit.Answered(epoch, afterData);
-            return limit.IsOver;
+            _limit.Answered(epoch, afterData);
+            return _limit.IsOver;
         }
     }
 
@@ -188,8 +266,8 @@ internal sealed class Site(SiteKey key, SiteLimit limit) : Retirable
     {
         lock (_gate)
         {
-            limit.Pushback(epoch, saw);
-            return limit.IsOver;
+            _limit.Pushback(epoch, saw);
+            return _limit.IsOver;
         }
     }
 
@@ -198,8 +276,44 @@ internal sealed class Site(SiteKey key, SiteLimit limit) : Retirable
     {
         lock (_gate)
         {
-            return limit.IsSuspended(out reason, out _);
+            return _limit.IsSuspended(out reason, out _);
         }
+    }
+
+    /// <summary>What changed the number of its connections, once each, but for growth; null when nothing did.</summary>
+    public LimitChange? TakeNews()
+    {
+        lock (_gate)
+        {
+            return _limit.TakeNews();
+        }
+    }
+
+    public void Dispose() => _wake?.Dispose();
+
+    private void Arrive(TenantTable tenants)
+    {
+        for (QueuedMessage? item = _arriving.TakeAll(); item is not null;)
+        {
+            QueuedMessage? next = item.Next;
+            item.Next = null;
+            int tenant = tenants.Find(item.Message.Client);
+            _ready.Add(item, tenant, tenants[tenant].Weight, item.Message.Envelope.Priority, Cost(item));
+            item = next;
+        }
+    }
+
+    /// <summary>False when there is nothing to wait for; otherwise the timer is set.</summary>
+    private bool WaitsFor(TimeSpan wait)
+    {
+        if (wait <= TimeSpan.Zero)
+        {
+            return false;
+        }
+
+        _waitsForRate = true;
+        _wake!.Change(wait > ShortestWait ? wait : ShortestWait, Timeout.InfiniteTimeSpan);
+        return true;
     }
 
     /// <summary>What a message takes of its tenant's share: one, and one more for each 64 KiB.</summary>

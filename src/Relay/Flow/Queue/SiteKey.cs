@@ -1,20 +1,20 @@
 namespace Relay.Flow.Queue;
 
 /// <summary>
-/// What makes mail for different domains go the same way: the same hosts in the same order, spoken to alike. <see cref="Hosts"/>: the exchangers' names, equal preferences joined by a comma, others by a
+/// What makes mail for different domains go the same way: the same hosts in the same order, spoken to alike, within the same limits. <see cref="Hosts"/>: the exchangers' names, equal preferences joined by a comma, others by a
 /// semicolon; or a configured next hop.
 /// </summary>
-internal readonly record struct SiteKey(string Hosts, NextHopScheme Scheme, OutboundTls Tls)
+internal readonly record struct SiteKey(string Hosts, NextHopScheme Scheme, OutboundTls Tls, SiteLimitOptions Limits)
 {
-    public static SiteKey Of(IReadOnlyList<HostTarget> targets, RouteOptions? route, OutboundTls tls)
+    public static SiteKey Of(IReadOnlyList<HostTarget> targets, RouteOptions? route, OutboundTls tls, SiteLimitOptions limits)
     {
         if (route is not null)
         {
-            return new SiteKey(route.NextHop.ToString(), route.NextHop.Scheme, tls);
+            return new SiteKey(route.NextHop.ToString(), route.NextHop.Scheme, tls, limits);
         }
 
         IEnumerable<string> ranks = targets.GroupBy(static t => t.Preference).OrderBy(static rank => rank.Key)
             .Select(static rank => string.Join(',', rank.Select(static t => t.Host).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)));
-        return new SiteKey(string.Join(';', ranks), NextHopScheme.Smtp, tls);
+        return new SiteKey(string.Join(';', ranks), NextHopScheme.Smtp, tls, limits);
     }
 }

@@ -27,6 +27,7 @@ internal sealed class SiteLimit
     private readonly TimeProvider _time;
     private readonly Random _random;
     private readonly List<LimitChange> _changes = [];
+    private LimitChange? _news;
     private SiteLatency _latency;
     private int _ceiling;
     private bool _slowStart = true;
@@ -78,6 +79,14 @@ internal sealed class SiteLimit
 
     /// <summary>The last changes, oldest first.</summary>
     public IReadOnlyList<LimitChange> Changes => _changes;
+
+    /// <summary>The last change but growth that nobody has asked for, and once only; null when there is none.</summary>
+    public LimitChange? TakeNews()
+    {
+        LimitChange? news = _news;
+        _news = null;
+        return news;
+    }
 
     private int Allowed => IsSuspended(out _, out _) ? 0 : Current;
 
@@ -255,18 +264,20 @@ internal sealed class SiteLimit
 
     private void Record(int from, int to, string saw)
     {
+        var change = new LimitChange(_time.GetUtcNow(), from, to, saw);
+        _news = ReferenceEquals(saw, Growth) ? _news : change;
         // Steady growth is one change, and so are failed probes one after the other: else they would push out what matters.
         if (_changes is [.., var last] && ((ReferenceEquals(saw, Growth) && ReferenceEquals(last.Saw, Growth)) || (from == 0 && to == 0)))
         {
             _changes.RemoveAt(_changes.Count - 1);
-            from = last.From;
+            change = change with { From = last.From };
         }
         else if (_changes.Count == MaximumChanges)
         {
             _changes.RemoveAt(0);
         }
 
-        _changes.Add(new LimitChange(_time.GetUtcNow(), from, to, saw));
+        _changes.Add(change);
     }
 
     private static string Words(PeerReply saw) => saw.Code == 0 ? saw.Text : saw.ToString();

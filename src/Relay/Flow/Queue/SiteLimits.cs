@@ -37,6 +37,25 @@ internal sealed class SiteLimits
         return _all;
     }
 
+    /// <summary>For a route's mail: by the domains that the route is for, and by the host of its next hop.</summary>
+    public SiteLimitOptions For(RouteOptions route)
+    {
+        if (route.Limits is { } own)
+        {
+            return own;
+        }
+
+        for (int i = 0; i < _limits.Length; i++)
+        {
+            if (_rules[i].Domain is { } pattern ? Matches(pattern, route.Domain) : Matches(_rules[i].Mx!, route.NextHop.Host))
+            {
+                return _limits[i];
+            }
+        }
+
+        return _all;
+    }
+
     private static bool AllMatch(string pattern, IReadOnlyList<HostTarget> hosts)
     {
         // By index: an enumerator of the interface would be an object.

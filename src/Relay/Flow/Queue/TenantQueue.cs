@@ -53,6 +53,19 @@ internal sealed class TenantQueue<T>
         return item;
     }
 
+    /// <summary>As <see cref="Fifo{T}.MoveTo"/>.</summary>
+    public int MoveTo(ref Fifo<T> other, Predicate<T> which)
+    {
+        int moved = 0;
+        for (int i = 0; i < Classes; i++)
+        {
+            moved += _items[i].MoveTo(ref other, which);
+            _passedOver[i] = _items[i].First is null ? 0 : _passedOver[i];
+        }
+
+        return moved;
+    }
+
     private int NextClass()
     {
         int highest = 0;

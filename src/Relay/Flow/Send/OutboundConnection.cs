@@ -54,7 +54,10 @@ internal sealed class OutboundConnection : IAsyncDisposable
     /// <summary>We have proved to the server who we are (RFC 4954).</summary>
     public bool IsAuthenticated { get; set; }
 
-    /// <summary>It has had all the messages that the server takes on one connection (RFC 9422): it is closed in good order, not kept.</summary>
+    /// <summary>Transactions begun on it (MAIL).</summary>
+    public int Mails { get; set; }
+
+    /// <summary>It has had all the messages that the server takes on one connection (RFC 9422), or that we send on one: it is closed in good order, not kept.</summary>
     public bool IsSpent { get; set; }
 
     /// <summary>The server has said something that nobody has read.</summary>

@@ -46,7 +46,6 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
     private TransactionPart? _writing;
     private (OutboundTransaction Transaction, int Recipient)? _rest;
     private int _unflushed;
-    private int _mails;
     private bool _heard;
     private bool _hasDelivered;
     private bool _needsReset;
@@ -146,7 +145,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
                 return null;
             }
 
-            if (_mails >= connection.Extensions.MailLimit)
+            if (connection.Mails >= connection.Extensions.MailLimit)
             {
                 connection.IsSpent = true;
                 GiveBackRest();
@@ -170,7 +169,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
             TransactionPart part = _spare.TryPop(out TransactionPart? spare) ? spare : new TransactionPart();
             try
             {
-                part.Begin(transaction, first, connection.Extensions.RecipientLimit ?? int.MaxValue, LargeBody);
+                part.Begin(transaction, first, Math.Min(connection.Extensions.RecipientLimit ?? int.MaxValue, transaction.RecipientLimit), LargeBody);
             }
             catch (SpoolReadException e)
             {
@@ -221,7 +220,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
             case TransactionStep.Mail:
                 HopRules.WriteMail(connection.Output, transaction.Message, transaction.Body.Length, connection.Extensions, connection.IsAuthenticated, Session.Time.GetUtcNow());
                 Await(part, SmtpPhase.Mail);
-                _mails++;
+                connection.Mails++;
                 part.Next = TransactionStep.Recipients;
                 break;
             case TransactionStep.Recipients:

@@ -192,7 +192,7 @@ internal sealed class Settlement(
 
             if (log.IsEnabled(LogLevel.Information))
             {
-                SettleLog.NotDelivered(log, spooled.Id.ToString(), LogText.Clean(to), word, message.Destination.Name, outcome.Reply.ToString(), next);
+                SettleLog.NotDelivered(log, spooled.Id.ToString(), LogText.Clean(to), word, message.Destination.Name, outcome.Reply.ToString(), happened == DeliveryEvent.Deferred ? next : null);
             }
         }
     }

@@ -186,6 +186,14 @@ public class FairQueueTests
                     queue.Add(item, tenant, 1 + tenant, priority, cost);
                     model.Add(item, 1 + tenant, cost);
                 }
+                else if (random.Next(20) == 0)
+                {
+                    // Out of turn, all of one remainder, as when their time is over.
+                    int remainder = random.Next(3);
+                    var taken = new Fifo<Item>();
+                    queue.MoveTo(ref taken, i => i.Number % 3 == remainder);
+                    Assert.Equal(model.RemoveAll(i => i.Number % 3 == remainder).Order(), Numbers(taken).Order());
+                }
                 else
                 {
                     Assert.Equal(model.Take()?.Number, queue.TryTake(out Item? item) ? item.Number : null);
@@ -212,6 +220,17 @@ public class FairQueueTests
             {
             }
         }));
+    }
+
+    private static List<int> Numbers(Fifo<Item> items)
+    {
+        var numbers = new List<int>();
+        while (items.First is not null)
+        {
+            numbers.Add(items.Take().Number);
+        }
+
+        return numbers;
     }
 
     private static List<Item> TakeAll(FairQueue<Item> queue)
@@ -254,6 +273,19 @@ public class FairQueueTests
             }
 
             tenant.Waiting.Add((item, cost));
+        }
+
+        public List<int> RemoveAll(Predicate<Item> which)
+        {
+            var removed = new List<int>();
+            foreach (Tenant tenant in _round)
+            {
+                removed.AddRange(tenant.Waiting.Where(w => which(w.Item)).Select(w => w.Item.Number));
+                tenant.RemoveAll(which);
+            }
+
+            _round.RemoveAll(t => t.Waiting.Count == 0);
+            return removed;
         }
 
         public Item? Take()
@@ -304,6 +336,15 @@ public class FairQueueTests
                 int[] impatient = [.. classes.Where(c => _ahead[c] >= 7)];
                 int chosen = impatient.Length > 0 ? impatient[0] : classes[^1];
                 return Waiting.First(w => Math.Sign(w.Item.Priority) == chosen);
+            }
+
+            public void RemoveAll(Predicate<Item> which)
+            {
+                Waiting.RemoveAll(w => which(w.Item));
+                foreach (int c in (int[])[-1, 0, 1])
+                {
+                    _ahead[c] = Waiting.Any(w => Math.Sign(w.Item.Priority) == c) ? _ahead[c] : 0;
+                }
             }
 
             public void Remove(Item item)

@@ -89,7 +89,7 @@ internal sealed class SessionFixture : ITransactionSource, IAsyncDisposable
     {
         var transaction = new OutboundTransaction();
         ushort[] recipients = [.. Enumerable.Range(0, message.Envelope.RecipientCount).Select(static i => (ushort)i)];
-        transaction.Begin(new QueuedMessage(message, recipients, new Destination("dest.example", null)), _spool.Spool.OpenBody(message), Time.GetUtcNow());
+        transaction.Begin(new QueuedMessage(message, recipients, new Destination("dest.example", null)), _spool.Spool.OpenBody(message), QueuedMessage.MaximumRecipients, Time.GetUtcNow());
         Add(transaction);
         return transaction;
     }
