@@ -62,6 +62,7 @@ internal sealed class PostfixInstance : IAsyncDisposable
             retry unix - - n - - error
             virtual unix - n n - - virtual
             anvil unix - - n - 1 anvil
+            scache unix - - n - 1 scache
             postlog unix-dgram n - n - 1 postlogd
 
             """);
