@@ -33,6 +33,11 @@ public sealed record EngineOptions
 
     public DeliveryOptions Delivery { get; init; } = new();
 
+    /// <summary>All that are configured, used or not, so that a wrong address is told at start.</summary>
+    public IReadOnlyList<EgressSource> Sources { get; init; } = [];
+
+    public IReadOnlyList<EgressPool> Pools { get; init; } = [];
+
     public IReadOnlyList<RouteOptions> Routes { get; init; } = [];
 
     public IReadOnlyList<TenantOptions> Tenants { get; init; } = [];

@@ -27,7 +27,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly RelayMetrics _metrics = new();
     private readonly Heartbeat _heartbeat;
     private readonly IStorage _storage;
-    private readonly IDialer _dialer;
+    private readonly AddressRace _race;
     private readonly Func<DnsOptions, IDnsResolver> _resolvers;
     private readonly DeliveryLog _deliveries;
     private readonly ConnectionLimit _connections = new();
@@ -59,7 +59,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _time = time;
         _log = logs.CreateLogger("relay");
         _storage = storage;
-        _dialer = dialer;
+        _race = new AddressRace(dialer, time, new FamilyMemory(time));
         _resolvers = settings => dns ?? new DnsCache(new DnsResolver(settings, time), time);
         _dns = _resolvers(options.Dns);
         _heartbeat = new Heartbeat(time);
@@ -269,7 +269,7 @@ public sealed class RelayEngine : IAsyncDisposable
         return new DeliverySettings(
             options.Delivery,
             new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
-            new Connector(options.Hostname, options.Delivery.Timeouts, _dialer, _heartbeat, _time, _metrics),
+            new Connector(options.Hostname, options.Delivery.Timeouts, _race, _heartbeat, _time, _metrics, _log),
             new SmtpClientSession(options.Delivery.Timeouts, _time, _distrust, options.Delivery.PipelineDepth),
             new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports),
             new SiteLimits(options.Delivery),

@@ -81,7 +81,6 @@ public sealed class LatencyTests
             default_destination_concurrency_limit = 1
             initial_destination_concurrency = 1
             smtp_destination_concurrency_failed_cohort_limit = 0
-            smtp_destination_recipient_limit = 1
             """);
         await SmtpSource.SendAsync("127.0.0.1", own, messages, 20, Length, $"box@{PostfixInstance.Domain}");
         proxy.Open();

@@ -84,6 +84,11 @@ internal static class ConfigChecks
             reader.Fail(draft.Where(path + "next_hop"), $"{hop} is a listener of this relay: {what} would come back to it; name the server that the mail is for");
         }
 
+        if (hop.IsUnix && route.Tls is OutboundTls.Required or OutboundTls.Verified)
+        {
+            reader.Fail(draft.Where(path + "tls"), $"{hop} is a socket of this machine, where there is no TLS: leave tls out");
+        }
+
         if (hop.Scheme == NextHopScheme.Smtps && route.Tls == OutboundTls.None)
         {
             reader.Fail(draft.Where(path + "tls"), $"{hop} speaks TLS from the first octet, so tls = \"none\" can't be: leave it out, or write smtp://");
@@ -130,7 +135,7 @@ internal static class ConfigChecks
 
     private static bool IsOurs(NextHop hop, IPEndPoint own, string hostname)
     {
-        if (hop.Port != own.Port)
+        if (hop.Port != own.Port || hop.IsUnix)
         {
             return false;
         }

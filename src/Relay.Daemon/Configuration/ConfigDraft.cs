@@ -39,13 +39,24 @@ internal sealed class ConfigDraft
         Dns = engine.Dns;
         Smtp = engine.Smtp;
         Delivery = engine.Delivery;
+        Egress = engine.Delivery.Egress?.Name;
+        Sources.AddRange(engine.Sources.Select(static s => new SourceDraft { Name = s.Name, Ipv4 = s.Ipv4, Ipv6 = s.Ipv6, Hostname = s.Hostname }));
+        Pools.AddRange(engine.Pools.Select(static p => new PoolDraft { Name = p.Name, Members = [.. p.Shares.Select(static s => new PoolMember(s.Source.Name, s.Weight))] }));
         DeliveryLogPath = engine.DeliveryLogPath;
         Admin = options.Admin;
         Log = options.Log;
         Listeners.AddRange(engine.Listeners.Select(static l => new ListenerDraft { EndPoint = l.EndPoint, Role = l.Role, Tls = l.Tls, ProxyFrom = l.ProxyFrom }));
         LimitRules.AddRange(engine.Delivery.LimitRules);
         Tenants.AddRange(engine.Tenants);
-        Routes.AddRange(engine.Routes.Select(static r => new RouteDraft { Domain = r.Domain, NextHop = r.NextHop, Tls = r.Tls }));
+        Routes.AddRange(engine.Routes.Select(static r => new RouteDraft
+        {
+            Domain = r.Domain,
+            NextHop = r.NextHop,
+            Tls = r.Tls,
+            User = r.Credentials?.User,
+            Password = r.Credentials?.Password,
+            Egress = r.Egress?.Name,
+        }));
     }
 
     public string Folder { get; }
@@ -73,6 +84,17 @@ internal sealed class ConfigDraft
     public DnsOptions Dns { get; set; } = new();
 
     public DeliveryOptions Delivery { get; set; } = new();
+
+    /// <summary>The name of a source or a pool, from which mail leaves.</summary>
+    public string? Egress { get; set; }
+
+    public List<SourceDraft> Sources { get; } = [];
+
+    public SourceDraft Source { get; set; } = new();
+
+    public List<PoolDraft> Pools { get; } = [];
+
+    public PoolDraft Pool { get; set; } = new();
 
     public List<RouteDraft> Routes { get; } = [];
 
@@ -112,7 +134,14 @@ internal sealed class ConfigDraft
             Dns = Dns,
             Delivery = Delivery with { LimitRules = [.. LimitRules.All] },
             Tenants = [.. Tenants.All],
-            Routes = [.. Routes.Select(static r => new RouteOptions { Domain = r.Domain!, NextHop = r.NextHop!, Tls = r.Tls })],
+            Routes = [.. Routes.Select(r => new RouteOptions
+            {
+                Domain = r.Domain!,
+                NextHop = r.NextHop!,
+                Tls = r.Tls,
+                Credentials = r.User is null ? null : new HopCredentials(r.User, r.Password!),
+                Egress = EgressOf(r.Egress),
+            })],
             DeliveryLogPath = DeliveryLogPath,
         },
         Admin = Admin,
@@ -130,6 +159,15 @@ internal sealed class ConfigDraft
     }
 
     public void SetRelayDomains(IReadOnlyList<string> domains) => Access = Access with { RelayDomains = domains.ToFrozenSet(StringComparer.OrdinalIgnoreCase) };
+
+    private static EgressSource Build(SourceDraft source) => new(source.Name!, source.Ipv4, source.Ipv6, source.Hostname);
+
+    /// <summary>A pool by its name; a source alone is a pool of one.</summary>
+    private EgressPool? EgressOf(string? name) => name is null ? null
+        : Pools.Find(p => p.Name == name) is { } pool ? new EgressPool(name, pool.Members.Select(m => new EgressShare(SourceOf(m.Source), m.Weight)))
+        : new EgressPool(name, [new EgressShare(SourceOf(name), 1)]);
+
+    private EgressSource SourceOf(string name) => Build(Sources.Find(s => s.Name == name)!);
 
     private static string MachineName() => DomainText.Parse(System.Net.Dns.GetHostName(), false, out string name) is null ? name : "localhost";
 }

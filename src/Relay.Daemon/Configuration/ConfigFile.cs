@@ -60,6 +60,7 @@ internal static class ConfigFile
         reader.Read(root, draft);
         draft.AddDefaultListener();
         ConfigChecks.Run(draft, reader);
+        EgressChecks.Run(draft, reader);
         CertificateFiles.Check(draft, reader);
         RecipientFile.Read(draft, reader, errors);
         return errors.Count == 0

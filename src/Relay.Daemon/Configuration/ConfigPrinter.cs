@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Relay.Daemon.Configuration;
 
-/// <summary>The effective configuration as TOML: every key that has a value, defaults included. It parses back to the same options.</summary>
+/// <summary>The effective configuration as TOML: every key that has a value, defaults included. It parses back to the same options, but for passwords, which aren't shown.</summary>
 internal static class ConfigPrinter
 {
     public static string Print(DaemonOptions options)

@@ -127,6 +127,7 @@ internal static class ConfigTable
             ConfigKey.Of("expire", Life, d => d.Delivery.Expire, (d, v) => d.Delivery = d.Delivery with { Expire = v }, "How long after its arrival a message is returned as undeliverable."),
             ConfigKey.Of("expire_reports", Life, d => d.Delivery.ExpireReports, (d, v) => d.Delivery = d.Delivery with { ExpireReports = v }, "The same for reports (the null reverse-path), when that is shorter. What can't be delivered of them is noted as dead_letter in the delivery log."),
             ConfigKey.Of("ip", ConfigTypes.IpFamilies, d => d.Delivery.Ip, (d, v) => d.Delivery = d.Delivery with { Ip = v }, "Which addresses of a host are tried."),
+            ConfigKey.Of("egress", ConfigTypes.Name, d => d.Egress, (d, v) => d.Egress = v, "The `[[source]]` or `[[pool]]` from which mail leaves.", "the system chooses the address"),
             ConfigKey.Of("connections", Count, d => d.Delivery.Limits.Connections, (d, v) => Limit(d, l => l with { Connections = v }),
                 "The most connections at a time to one site, which is the hosts that some domains' mail goes to. How many there are is learned from what the site bears."),
             ConfigKey.Of("messages_per_connection", CountOrNone, d => d.Delivery.Limits.MessagesPerConnection, (d, v) => Limit(d, l => l with { MessagesPerConnection = v }),
@@ -148,12 +149,37 @@ internal static class ConfigTable
             Phase("body", t => t.Body, (t, v) => t with { Body = v }, "For each piece of the message to be taken."),
             Phase("end_of_data", t => t.EndOfData, (t, v) => t with { EndOfData = v }, "For the reply to the whole message; too short a time makes duplicates."),
         ]),
+        new("source", "An address of this machine from which mail may leave, and the name that goes with it; may stand there many times.",
+        [
+            ConfigKey.Of("name", ConfigTypes.Name, d => d.Source.Name, (d, v) => d.Source.Name = v, "What `egress` and `[[pool]]` call it.", required: true),
+            ConfigKey.Of("address4", ConfigTypes.Ipv4Address, d => d.Source.Ipv4, (d, v) => d.Source.Ipv4 = v, "For servers with IPv4 addresses; without it they are not connected to from here.", "none"),
+            ConfigKey.Of("address6", ConfigTypes.Ipv6Address, d => d.Source.Ipv6, (d, v) => d.Source.Ipv6 = v, "The same for IPv6. One of the two at least.", "none"),
+            ConfigKey.Of("hostname", ConfigTypes.Hostname, d => d.Source.Hostname, (d, v) => d.Source.Hostname = v,
+                "The name in EHLO: the addresses should resolve back to it.", "the relay's `hostname`"),
+        ])
+        {
+            Items = new(d => d.Sources.Count, (d, i) => d.Source = d.Sources[i], d => d.Sources.Add(d.Source = new SourceDraft())),
+        },
+        new("pool", "Sources that share the connections of what leaves by it; may stand there many times.",
+        [
+            ConfigKey.Of("name", ConfigTypes.Name, d => d.Pool.Name, (d, v) => d.Pool.Name = v, "What `egress` calls it.", required: true),
+            ConfigKey.Of("sources", new ListType<PoolMember>(ConfigTypes.PoolMember, 1), d => d.Pool.Members, (d, v) => d.Pool.Members = v,
+                "Names of sources, with a weight behind a colon where it is not 1: `[\"a\", \"b:3\"]` makes three of four connections from b.", required: true),
+        ])
+        {
+            Items = new(d => d.Pools.Count, (d, i) => d.Pool = d.Pools[i], d => d.Pools.Add(d.Pool = new PoolDraft())),
+        },
         new("route", "An exception to MX look-up; may stand there many times, the first that matches wins. A domain without a route goes to its MX.",
         [
             ConfigKey.Of("domain", ConfigTypes.DomainPattern, d => d.Route.Domain, (d, v) => d.Route.Domain = v,
                 "A domain, `*.domain` for all below it, or `*` for every one (a smart host).", required: true),
-            ConfigKey.Of("next_hop", ConfigTypes.NextHop, d => d.Route.NextHop, (d, v) => d.Route.NextHop = v, "`smtp://host:port`, or `smtps://host:port` for implicit TLS.", required: true),
+            ConfigKey.Of("next_hop", ConfigTypes.NextHop, d => d.Route.NextHop, (d, v) => d.Route.NextHop = v,
+                "`smtp://host:port`, `smtps://host:port` for implicit TLS, `lmtp://host:port` or `lmtp+unix:///path` for LMTP.", required: true),
             ConfigKey.Of("tls", ConfigTypes.OutboundTls, d => d.Route.Tls, (d, v) => d.Route.Tls = v, "As in `[delivery]`, for this route.", "as `[delivery]` says"),
+            ConfigKey.Of("user", ConfigTypes.User, d => d.Route.User, (d, v) => d.Route.User = v, "The name under which the relay logs in at the next hop.", "it doesn't log in"),
+            ConfigKey.Of("password", ConfigTypes.Secret, d => d.Route.Password, (d, v) => d.Route.Password = v,
+                "Its password: `{ file = \"…\" }` or `\"${NAME}\"`. It goes out inside TLS or on this machine only, unless this route says `tls = \"none\"`.", "none"),
+            ConfigKey.Of("egress", ConfigTypes.Name, d => d.Route.Egress, (d, v) => d.Route.Egress = v, "As in `[delivery]`, for this route.", "as `[delivery]` says"),
         ])
         {
             Items = new(d => d.Routes.Count, (d, i) => d.Route = d.Routes[i], d => d.Routes.Add(d.Route = new RouteDraft())),
@@ -176,7 +202,7 @@ internal static class ConfigTable
         },
         new("tenant", "Those whose mail shares this relay fairly; may stand there many times. One called `default` speaks of all clients that are nobody else's.",
         [
-            ConfigKey.Of("name", ConfigTypes.TenantName, d => d.Tenants.Current.Name is { Length: > 0 } name ? name : null, (d, v) => d.Tenants.Current = d.Tenants.Current with { Name = v },
+            ConfigKey.Of("name", ConfigTypes.Name, d => d.Tenants.Current.Name is { Length: > 0 } name ? name : null, (d, v) => d.Tenants.Current = d.Tenants.Current with { Name = v },
                 "What it is called in reports.", required: true),
             ConfigKey.Of("networks", new ListType<IPNetwork>(ConfigTypes.Network), d => d.Tenants.Current.Networks, (d, v) => d.Tenants.Current = d.Tenants.Current with { Networks = v },
                 "Where its clients are; of networks within each other the narrowest counts."),

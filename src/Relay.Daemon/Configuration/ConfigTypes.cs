@@ -53,18 +53,28 @@ internal static class ConfigTypes
     public static readonly ConfigType<IPNetwork> ClientNetwork = ClientNetworkType("would make this an open relay: list the networks of your own clients");
 
     public static readonly ConfigType<NextHop> NextHop =
-        new TextType<NextHop>("next hop", static (string text, ConfigReader _, out NextHop value) => NextHopText.Parse(text, out value), static v => v.ToString(), "^smtps?://");
+        new TextType<NextHop>("next hop", static (string text, ConfigReader _, out NextHop value) => NextHopText.Parse(text, out value), static v => v.ToString(), "^(smtps?|lmtp|lmtp[+]unix)://");
 
     public static readonly ConfigType<Rate> Rate =
         new TextType<Rate>("rate", static (string text, ConfigReader _, out Rate value) => RateText.Parse(text, out value), RateText.Format, "^[0-9]+/[0-9]+(ms|s|m|h|d)$");
 
-    /// <summary>A word of the operator's own, which stands in reports and as a label of metrics.</summary>
-    public static readonly ConfigType<string> TenantName = new TextType<string>("name", static (string text, ConfigReader _, out string value) =>
+    public static readonly ConfigType<string> Name =
+        new TextType<string>("name", static (string text, ConfigReader _, out string value) => NameText.Parse(text, out value), static v => v, NameText.Pattern);
+
+    public static readonly ConfigType<PoolMember> PoolMember =
+        new TextType<PoolMember>("source or source:weight", static (string text, ConfigReader _, out PoolMember value) => PoolMemberText.Parse(text, out value), PoolMemberText.Format);
+
+    public static readonly ConfigType<IPAddress> Ipv4Address = AddressType("IPv4 address", AddressFamily.InterNetwork, "192.0.2.1");
+
+    public static readonly ConfigType<IPAddress> Ipv6Address = AddressType("IPv6 address", AddressFamily.InterNetworkV6, "2001:db8::1");
+
+    public static readonly ConfigType<string> User = new TextType<string>("user name", static (string text, ConfigReader _, out string value) =>
     {
         value = text;
-        return text.Length is > 0 and <= 64 && text.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') ? null
-            : $"\"{text}\" is not a name: write 1 to 64 letters, digits, hyphens, dots and underscores, like \"shop\"";
-    }, static v => v, "^[A-Za-z0-9._-]{1,64}$");
+        return text.Length == 0 || text.Any(char.IsControl) ? "the user's name is empty or holds control characters" : null;
+    }, static v => v);
+
+    public static readonly ConfigType<string> Secret = new SecretType();
 
     public static readonly ConfigType<Durability> Durability = new ChoiceType<Durability>(("sync", Spool.Durability.Sync), ("os", Spool.Durability.Os));
 
@@ -90,6 +100,13 @@ internal static class ConfigTypes
         DurationText.Parse(text, out value) is { } error ? error
             : value >= minimum && value <= maximum ? null
             : $"\"{text}\" is out of range: write a duration from \"{DurationText.Format(minimum)}\" to \"{DurationText.Format(maximum)}\"", DurationText.Format, DurationPattern);
+
+    private static TextType<IPAddress> AddressType(string name, AddressFamily family, string example) => new(name, (string text, ConfigReader _, out IPAddress value) =>
+    {
+        bool valid = AddressText.TryParse(text, out IPAddress? address) && address.AddressFamily == family && !address.IsIPv4MappedToIPv6 && !address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any);
+        value = address ?? IPAddress.None;
+        return valid ? null : $"\"{text}\" is not an {name}: write it like \"{example}\"";
+    }, static v => v.ToString());
 
     private static string? ParsePath(string text, ConfigReader reader, out string value)
     {

@@ -10,4 +10,11 @@ internal sealed class RouteDraft
     public NextHop? NextHop { get; set; }
 
     public OutboundTls? Tls { get; set; }
+
+    public string? User { get; set; }
+
+    public string? Password { get; set; }
+
+    /// <summary>The name of a source or a pool.</summary>
+    public string? Egress { get; set; }
 }

@@ -13,6 +13,37 @@ public static class CommandWriter
 
     public static void Helo(IBufferWriter<byte> output, string host) => WithHost(output, "HELO "u8, host);
 
+    /// <summary>EHLO's place in LMTP (RFC 2033 §4.1).</summary>
+    public static void Lhlo(IBufferWriter<byte> output, string host) => WithHost(output, "LHLO "u8, host);
+
+    /// <summary>AUTH with its first response (RFC 4954 §4), which is sent in base64; null sends none, and asks for the server's first word.</summary>
+    public static void Auth(IBufferWriter<byte> output, ReadOnlySpan<byte> mechanism, byte[]? initialResponse)
+    {
+        output.Write("AUTH "u8);
+        output.Write(mechanism);
+        if (initialResponse is null)
+        {
+            output.Write("\r\n"u8);
+            return;
+        }
+
+        // RFC 4954 §4: "=" is an empty response.
+        output.Write(initialResponse.Length == 0 ? " ="u8 : " "u8);
+        AuthResponse(output, initialResponse);
+    }
+
+    /// <summary>The answer to a 334, in base64.</summary>
+    public static void AuthResponse(IBufferWriter<byte> output, ReadOnlySpan<byte> response)
+    {
+        Span<byte> text = output.GetSpan(Base64.GetMaxEncodedToUtf8Length(response.Length));
+        Base64.EncodeToUtf8(response, text, out _, out int written);
+        output.Advance(written);
+        output.Write("\r\n"u8);
+    }
+
+    /// <summary>Gives an exchange up that AUTH began.</summary>
+    public static void AuthCancel(IBufferWriter<byte> output) => output.Write("*\r\n"u8);
+
     public static void StartTls(IBufferWriter<byte> output) => output.Write("STARTTLS\r\n"u8);
 
     public static void Data(IBufferWriter<byte> output) => output.Write("DATA\r\n"u8);

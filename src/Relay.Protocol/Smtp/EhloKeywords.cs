@@ -1,4 +1,5 @@
 using System.Text;
+using Relay.Protocol.Sasl;
 
 namespace Relay.Protocol.Smtp;
 
@@ -15,6 +16,7 @@ internal static class EhloKeywords
         Extensions offered = Extensions.None;
         long? sizeLimit = null;
         ServerExtensions limits = default;
+        SaslMechanisms mechanisms = SaslMechanisms.None;
         // The first line is the greeting.
         ReplyText.NextLine(ref lines);
         while (!lines.IsEmpty)
@@ -32,9 +34,13 @@ internal static class EhloKeywords
             {
                 limits = Limits(parameters);
             }
+            else if (keyword == Extensions.Auth)
+            {
+                mechanisms = Mechanisms(parameters);
+            }
         }
 
-        return limits with { Offered = offered, SizeLimit = sizeLimit };
+        return limits with { Offered = offered, SizeLimit = sizeLimit, Mechanisms = mechanisms };
     }
 
     private static Extensions Keyword(ReadOnlySpan<byte> word) =>
@@ -55,6 +61,22 @@ internal static class EhloKeywords
         : Ascii.EqualsIgnoreCase(word, "AUTH"u8) ? Extensions.Auth
         : Ascii.EqualsIgnoreCase(word, "XCLIENT"u8) ? Extensions.XClient
         : Extensions.None;
+
+    /// <summary>RFC 4954 §3: names with spaces between them.</summary>
+    private static SaslMechanisms Mechanisms(ReadOnlySpan<byte> text)
+    {
+        SaslMechanisms offered = SaslMechanisms.None;
+        foreach (Range name in text.Split((byte)' '))
+        {
+            ReadOnlySpan<byte> word = text[name];
+            offered |= Ascii.EqualsIgnoreCase(word, "PLAIN"u8) ? SaslMechanisms.Plain
+                : Ascii.EqualsIgnoreCase(word, "LOGIN"u8) ? SaslMechanisms.Login
+                : Ascii.EqualsIgnoreCase(word, "SCRAM-SHA-256"u8) ? SaslMechanisms.ScramSha256
+                : SaslMechanisms.None;
+        }
+
+        return offered;
+    }
 
     /// <summary>RFC 1870 §4: digits. Anything else is no limit that could be kept to.</summary>
     private static long Limit(ReadOnlySpan<byte> text) => MailParameterParser.TrySize(text, out long limit) ? limit : 0;

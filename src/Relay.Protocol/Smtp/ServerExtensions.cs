@@ -1,3 +1,5 @@
+using Relay.Protocol.Sasl;
+
 namespace Relay.Protocol.Smtp;
 
 /// <summary>
@@ -14,6 +16,9 @@ public readonly record struct ServerExtensions(Extensions Offered, long? SizeLim
 
     /// <summary>LIMITS RCPTDOMAINMAX: different domains among the recipients of a transaction.</summary>
     public int? RecipientDomainLimit { get; init; }
+
+    /// <summary>AUTH: those of the mechanisms it offers that we know.</summary>
+    public SaslMechanisms Mechanisms { get; init; }
 
     public bool Pipelining => (Offered & Extensions.Pipelining) != 0;
 

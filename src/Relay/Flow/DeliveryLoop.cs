@@ -159,7 +159,8 @@ internal sealed class DeliveryLoop
             {
                 SiteLimitOptions limits = destination.Route is null ? settings.Limits.For(destination.Name, plan.Targets) : settings.Limits.For(destination.Route);
                 long until = _time.GetTimestamp() + (long)(RouteLife.TotalSeconds * _time.TimestampFrequency);
-                _queue!.Routed(destination, SiteKey.Of(plan.Targets, destination.Route, destination.Route?.Tls ?? settings.Options.Tls, limits), plan.Targets, until);
+                var key = SiteKey.Of(plan.Targets, destination.Route, destination.Route?.Tls ?? settings.Options.Tls, limits, destination.Route?.Egress ?? settings.Options.Egress);
+                _queue!.Routed(destination, key, plan.Targets, until);
                 return;
             }
 

@@ -20,6 +20,9 @@ public sealed record DeliveryOptions
 
     public IpFamilies Ip { get; init; } = IpFamilies.Both;
 
+    /// <summary>From where connections are made; null leaves that to the system.</summary>
+    public EgressPool? Egress { get; init; }
+
     public DeliveryTimeouts Timeouts { get; init; } = new();
 
     /// <summary>What each site gets at most, but for those of <see cref="LimitRules"/>.</summary>

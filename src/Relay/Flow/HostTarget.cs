@@ -3,7 +3,19 @@ using System.Net;
 namespace Relay.Flow;
 
 /// <summary>
-/// One address of one host to try. <see cref="Host"/> is the exchanger's name (lower case, A-labels) or, when a literal was given, the address as text;
-/// it is the name that a certificate is held against. <see cref="Preference"/> is that of its MX record, lower first; 0 without one.
+/// One address of one host to try: an IPEndPoint, or the UnixDomainSocketEndPoint of a next hop on this machine. <see cref="Host"/> is the exchanger's name (lower case, A-labels) or, when a literal was
+/// given, the address as text; it is the name that a certificate is held against. <see cref="Preference"/> is that of its MX record, lower first; 0 without one.
 /// </summary>
-internal sealed record HostTarget(string Host, IPAddress Address, int Port, int Preference);
+internal sealed record HostTarget(string Host, EndPoint EndPoint, int Preference)
+{
+    public HostTarget(string host, IPAddress address, int port, int preference)
+        : this(host, new IPEndPoint(address, port), preference)
+    {
+    }
+
+    /// <summary>Null for a unix socket.</summary>
+    public IPAddress? Address => (EndPoint as IPEndPoint)?.Address;
+
+    /// <summary>0 for a unix socket.</summary>
+    public int Port => (EndPoint as IPEndPoint)?.Port ?? 0;
+}

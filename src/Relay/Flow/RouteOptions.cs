@@ -13,5 +13,10 @@ public sealed record RouteOptions
 
     /// <summary>Null: as <see cref="DeliveryOptions.Limits"/> and <see cref="DeliveryOptions.LimitRules"/> say.</summary>
     public SiteLimitOptions? Limits { get; init; }
-}
 
+    /// <summary>Null: we don't log in.</summary>
+    public HopCredentials? Credentials { get; init; }
+
+    /// <summary>Null: as <see cref="DeliveryOptions.Egress"/> says.</summary>
+    public EgressPool? Egress { get; init; }
+}

@@ -46,7 +46,13 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
 
             try
             {
-                await SettleReturnedAsync(await GoThroughHostsAsync().ConfigureAwait(false)).ConfigureAwait(false);
+                AttemptFailure? last = await GoThroughHostsAsync().ConfigureAwait(false);
+                await SettleReturnedAsync(last).ConfigureAwait(false);
+                // A site isn't suspended for what is our own trouble, as another source may do: some messages are put off, and the next worker picks again.
+                for (int i = 0; i < MostUnsent && last is { IsOurs: true } && MayBegin && site.TryTake(_settings.Tenants, out QueuedMessage? message); i++)
+                {
+                    await PutOffAsync(Begin(message), last.Reply).ConfigureAwait(false);
+                }
             }
             finally
             {
@@ -166,24 +172,31 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     private async ValueTask<AttemptFailure?> GoThroughHostsAsync()
     {
         AttemptFailure? last = null;
+        EgressSource? source = site.Key.Egress?.Pick(Random.Shared);
         List<HostTarget> targets = site.Targets(time.GetUtcNow(), Random.Shared);
-        for (int i = 0; i < targets.Count && MayBegin; i++)
+        int end;
+        for (int start = 0; start < targets.Count && MayBegin; start = end)
         {
-            HostTarget target = targets[i];
-            _othersLeft = targets.FindIndex(i, t => t.Host != target.Host) >= 0;
             int epoch = site.Epoch;
-            var key = new ConnectionKey(target.Address, target.Port, target.Host, site.Key.Scheme, site.Key.Tls);
-            OutboundConnection? connection = await pool.TakeAsync(key).ConfigureAwait(false);
+            ConnectionKey[] addresses = AddressesOfOneHost(targets, start, source, out end);
+            _othersLeft = end < targets.Count;
+            OutboundConnection? connection = await pool.TakeAsync(addresses).ConfigureAwait(false);
             bool reused = connection is not null;
             if (connection is null)
             {
-                ConnectResult opened = await _settings.Connector.ConnectAsync(key).ConfigureAwait(false);
+                ConnectResult opened = await _settings.Connector.ConnectAsync(addresses).ConfigureAwait(false);
                 if (opened.Connection is null)
                 {
-                    _failed = last = opened.Failure;
-                    _hop = new HopInfo(new NextHopInfo(key.Host, key.Address, key.Port), null, null);
-                    site.HostFailed(key.Host, epoch, last!.Reply, time.GetUtcNow());
-                    ReportNews();
+                    last = opened.Failure!;
+                    ConnectionKey tried = opened.Tried;
+                    _hop = new HopInfo(new NextHopInfo(tried.Host, tried.Address, tried.Port), source?.Name, null);
+                    _failed = last;
+                    if (!last.IsOurs)
+                    {
+                        site.HostFailed(tried.Host, epoch, last.Reply, time.GetUtcNow());
+                        ReportNews();
+                    }
+
                     continue;
                 }
 
@@ -210,11 +223,23 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
             if (reused && last is not null)
             {
                 // An idle connection may have been dying when it was taken; that says nothing about the host.
-                i--;
+                end = start;
             }
         }
 
         return last;
+    }
+
+    /// <summary>A host's addresses stand together.</summary>
+    private ConnectionKey[] AddressesOfOneHost(List<HostTarget> targets, int start, EgressSource? source, out int end)
+    {
+        string host = targets[start].Host;
+        for (end = start + 1; end < targets.Count && targets[end].Host == host; end++)
+        {
+        }
+
+        SiteKey key = site.Key;
+        return [.. targets[start..end].Select(t => new ConnectionKey(t.EndPoint, host, key.Scheme, key.Tls, source, key.Credentials))];
     }
 
     private async ValueTask<AttemptFailure?> UseAsync(OutboundConnection connection)

@@ -26,6 +26,8 @@ public sealed class RelayMetrics : IDisposable
     private readonly Histogram<int> _commitMessages;
     private readonly UpDownCounter<long> _outboundOpen;
     private readonly Counter<long> _outboundOpened;
+    private readonly Counter<long> _outboundReused;
+    private readonly Counter<long> _outboundClosed;
     private readonly Counter<long> _outboundFailed;
     private readonly Counter<long> _limitChanges;
     private readonly Counter<long> _deliveryLogDropped;
@@ -46,6 +48,8 @@ public sealed class RelayMetrics : IDisposable
             advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] });
         _outboundOpen = _meter.CreateUpDownCounter<long>("relay.outbound.open", description: "Connections to servers that are open.");
         _outboundOpened = _meter.CreateCounter<long>("relay.outbound.opened", description: "Connections to servers that came about.");
+        _outboundReused = _meter.CreateCounter<long>("relay.outbound.reused", description: "Idle connections to servers that were used again.");
+        _outboundClosed = _meter.CreateCounter<long>("relay.outbound.closed", description: "Connections to servers that have ended, by why.");
         _outboundFailed = _meter.CreateCounter<long>("relay.outbound.failed", description: "Connections to servers that didn't come about or broke, by why.");
         _limitChanges = _meter.CreateCounter<long>("relay.site.limit_changes", description: "Changes of what a site gets that are not its steady growth, by kind.");
         _deliveryLogDropped = _meter.CreateCounter<long>("relay.delivery_log.dropped", description: "Records of the delivery log that were lost.");
@@ -95,7 +99,15 @@ public sealed class RelayMetrics : IDisposable
         _outboundOpened.Add(1);
     }
 
-    public void OutboundClosed() => _outboundOpen.Add(-1);
+    /// <summary>An idle connection has been taken for more messages.</summary>
+    public void OutboundReused() => _outboundReused.Add(1);
+
+    /// <summary><paramref name="reason"/>: one of a few words, so that the label's values are few.</summary>
+    public void OutboundClosed(string reason)
+    {
+        _outboundOpen.Add(-1);
+        _outboundClosed.Add(1, Tag("reason", reason));
+    }
 
     /// <summary><paramref name="kind"/>: one of a few words.</summary>
     public void LimitChanged(string kind) => _limitChanges.Add(1, Tag("kind", kind));

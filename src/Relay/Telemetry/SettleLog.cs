@@ -29,6 +29,9 @@ internal static partial class SettleLog
     [LoggerMessage(208, LogLevel.Information, "{Site}: {From} -> {To} connections at a time, because of: {Saw}")]
     public static partial void LimitChanged(ILogger log, string site, int from, int to, string saw);
 
+    [LoggerMessage(220, LogLevel.Warning, "no connection can be made from source {Source}, and its mail waits: {Reason}")]
+    public static partial void SourceUnusable(ILogger log, string source, string reason);
+
     [LoggerMessage(206, LogLevel.Error, "{Id} is late, and the report to its sender could not be stored; it is tried on without")]
     public static partial void DelayNotReported(ILogger log, string id);
 }

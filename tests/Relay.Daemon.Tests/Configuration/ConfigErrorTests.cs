@@ -61,7 +61,7 @@ public sealed class ConfigErrorTests
     [InlineData("message_size = \"1MiB\"", "relay.toml:1:1: unknown key message_size at the top of the file: it belongs into [limits]")]
     [InlineData("[log]\nhostname = \"a\"", "relay.toml:2:1: unknown key hostname in [log]: it belongs at the top of the file")]
     [InlineData("[admin]\ntoken = \"x\"", "relay.toml:2:1: unknown key token in [admin]: known here are address")]
-    [InlineData("[[route]]\ndomain = \"*\"\nnext_hop = \"smtp://a.example\"\nuser = \"x\"", "relay.toml:4:1: unknown key user in [[route]]: known here are domain, next_hop, tls")]
+    [InlineData("[[route]]\ndomain = \"*\"\nnext_hop = \"smtp://a.example\"\nlogin = \"x\"", "relay.toml:4:1: unknown key login in [[route]]: known here are domain, next_hop, tls, user, password, egress")]
     public void An_unknown_key_is_an_error_with_the_nearest_known_one(string text, string error) => Assert.Equal(error, Config.Error(text));
 
     [Theory]
@@ -115,9 +115,7 @@ public sealed class ConfigErrorTests
         Assert.Equal("relay.toml:1:51: this [[route]] has no next_hop: write next_hop = … (next hop)", Config.Error("route = [{ domain = \"a\", next_hop = \"smtp://b\" }, { domain = \"*\" }]"));
 
     [Theory]
-    [InlineData("lmtp://10.0.0.1", "\"lmtp://10.0.0.1\": lmtp:// is not supported yet: use smtp:// or smtps://")]
-    [InlineData("lmtp+unix:///run/lmtp", "\"lmtp+unix:///run/lmtp\": lmtp+unix:// is not supported yet: use smtp:// or smtps://")]
-    [InlineData("smtp://user:secret@a.example", "\"smtp://user:secret@a.example\" has a user in it, which is not supported yet")]
+    [InlineData("smtp://user:secret@a.example", "\"smtp://user:secret@a.example\" has a user in it: write user and password as keys of their own")]
     [InlineData("a.example:25", "\"a.example:25\" is not a next hop: write it like \"smtp://mail.example.net:25\" or \"smtps://[2001:db8::1]:465\"")]
     [InlineData("smtp://a.example/", "\"smtp://a.example/\" names no host: write it like \"smtp://mail.example.net:25\" or \"smtps://[2001:db8::1]:465\"")]
     [InlineData("smtp://a.example:0", "\"smtp://a.example:0\" has no port from 1 to 65535 at its end: write it like \"smtp://mail.example.net:25\" or \"smtps://[2001:db8::1]:465\"")]

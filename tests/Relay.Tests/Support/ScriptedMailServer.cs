@@ -28,15 +28,28 @@ internal sealed class ScriptedMailServer : IDialer
     /// <summary>Null: every address answers.</summary>
     public Func<IPEndPoint, bool>? Reachable { get; set; }
 
+    /// <summary>Addresses from which nothing ever comes back. Null: none.</summary>
+    public Func<IPEndPoint, bool>? Swallows { get; set; }
+
     public ConcurrentQueue<ReceivedMail> Mail { get; } = new();
 
     public ConcurrentQueue<string> Commands { get; } = new();
 
     public int Dials => Volatile.Read(ref _dials);
 
-    public ValueTask<Dialed> DialAsync(IPEndPoint to, CancellationToken cancel)
+    /// <summary>From where each connection was made; null where the system may choose.</summary>
+    public ConcurrentQueue<IPAddress?> Sources { get; } = new();
+
+    public async ValueTask<Dialed> DialAsync(EndPoint endPoint, IPAddress? from, CancellationToken cancel)
     {
         Interlocked.Increment(ref _dials);
+        Sources.Enqueue(from);
+        var to = endPoint as IPEndPoint ?? new IPEndPoint(IPAddress.None, 0);
+        if (Swallows?.Invoke(to) == true)
+        {
+            await new TaskCompletionSource().Task.WaitAsync(cancel);
+        }
+
         if (Reachable?.Invoke(to) == false)
         {
             throw new SocketException((int)SocketError.ConnectionRefused);
@@ -44,7 +57,7 @@ internal sealed class ScriptedMailServer : IDialer
 
         var pipes = new DuplexPipes();
         _ = ServeAsync(pipes.Server, to);
-        return ValueTask.FromResult(new Dialed(pipes.Client, IPAddress.Loopback, new Closing(pipes.Client)));
+        return new Dialed(pipes.Client, from ?? IPAddress.Loopback, new Closing(pipes.Client));
     }
 
     private async Task ServeAsync(IDuplexPipe pipe, IPEndPoint address)
@@ -63,7 +76,7 @@ internal sealed class ScriptedMailServer : IDialer
             string verb = line.Split(' ')[0].ToUpperInvariant();
             string reply = AnswerAt(address, line) ?? Answer(line) ?? verb switch
             {
-                "EHLO" => string.Join("\r\n", Extensions.Select(static e => "250-" + e).Prepend("250-scripted").Append("250 HELP")),
+                "EHLO" or "LHLO" => string.Join("\r\n", Extensions.Select(static e => "250-" + e).Prepend("250-scripted").Append("250 HELP")),
                 "DATA" => recipients.Count > 0 ? "354 go on" : "554 5.5.1 no valid recipients",
                 "QUIT" => "221 2.0.0 bye",
                 _ => "250 2.0.0 ok",

@@ -59,7 +59,7 @@ public sealed class RelayMetricsTests : IDisposable
         metrics.RecipientSettled("delivered");
         metrics.SpoolCommitted(0.002, 17);
         metrics.OutboundOpened();
-        metrics.OutboundClosed();
+        metrics.OutboundClosed("idle");
         metrics.OutboundFailed("Timeout");
     }
 

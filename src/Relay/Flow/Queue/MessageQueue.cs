@@ -327,10 +327,11 @@ internal sealed class MessageQueue
         }
     }
 
-    /// <summary>What goes to one next hop under one TLS policy and the same limits waits together, whichever route sent it there.</summary>
+    /// <summary>What goes to one next hop in the same way waits together, whichever route sent it there.</summary>
     private sealed class SameWay : IEqualityComparer<RouteOptions>
     {
-        public bool Equals(RouteOptions? x, RouteOptions? y) => x is not null && y is not null && x.Tls == y.Tls && x.NextHop == y.NextHop && x.Limits == y.Limits;
+        public bool Equals(RouteOptions? x, RouteOptions? y) => x is not null && y is not null && x.Tls == y.Tls && x.NextHop == y.NextHop && x.Limits == y.Limits &&
+            x.Credentials == y.Credentials && Equals(x.Egress, y.Egress);
 
         public int GetHashCode(RouteOptions route) => HashCode.Combine(route.NextHop, route.Tls);
     }

@@ -52,6 +52,11 @@ internal sealed class MxResolver(
     /// </summary>
     public async ValueTask<RoutePlan> ByNextHopAsync(NextHop hop, CancellationToken cancel)
     {
+        if (hop.IsUnix)
+        {
+            return RoutePlan.To([new HostTarget(hop.Host, new UnixDomainSocketEndPoint(hop.Host), 0)]);
+        }
+
         HostAddresses addresses;
         if (IPAddress.TryParse(hop.Host, out IPAddress? literal))
         {

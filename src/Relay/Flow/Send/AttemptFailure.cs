@@ -22,13 +22,26 @@ internal sealed record AttemptFailure(FailureScope Scope, PeerReply Reply)
     /// <summary>The server broke the order of replies: nothing it says from now on can be matched to anything.</summary>
     public bool OutOfStep { get; private init; }
 
+    /// <summary>It is this relay's own set-up that doesn't allow it: nothing is known against the host.</summary>
+    public bool IsOurs { get; private init; }
+
     /// <summary>Nobody answered at the address (RFC 3463: 4.4.1), or the system wouldn't try.</summary>
-    public static AttemptFailure CannotConnect(Exception cause) => Local(FailureScope.Host, 4, 1, cause switch
+    public static AttemptFailure CannotConnect(Exception cause) => cause is SourceAddressException own ? OurSource(own.Message) : Local(FailureScope.Host, 4, 1, cause switch
     {
         SocketException e => "connect failed: " + Describe(e.SocketErrorCode),
         OperationCanceledException => "connect timed out",
         _ => "connect failed: " + cause.Message,
     });
+
+    /// <summary>No connection can be made from the address that the configuration wants (RFC 3463: 4.3.5).</summary>
+    public static AttemptFailure OurSource(string reason) => Local(FailureScope.Host, 3, 5, reason) with { IsOurs = true };
+
+    /// <summary>We couldn't log in. Credentials are ours to set right, so whatever the server says the mail waits (RFC 4954 §6: 4.7.8).</summary>
+    public static AttemptFailure NotAuthenticated(string reason) => Local(FailureScope.Host, 7, 8, reason);
+
+    /// <summary>Our password would cross the network in clear (RFC 4954 §6: 4.7.11).</summary>
+    public static AttemptFailure PasswordInClear() =>
+        Local(FailureScope.Host, 7, 11, "not logged in, because the password would go out in clear: the connection has no TLS");
 
     public static AttemptFailure TlsFailed(string reason) => Local(FailureScope.Host, 7, 5, "TLS handshake failed: " + reason) with { TlsBroken = true };
 

@@ -1,8 +1,7 @@
-using System.Net;
 using System.Net.Security;
-using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
 using Relay.Protocol.Smtp;
 using Relay.Telemetry;
@@ -10,51 +9,95 @@ using Relay.Telemetry;
 namespace Relay.Flow.Send;
 
 /// <summary>
-/// Opens connections: dials, waits for the greeting, says EHLO (HELO to a server that knows no better), and begins TLS as the policy asks. Opportunistic TLS that fails is
-/// followed by a fresh connection in clear (RFC 7435), never by clear text on the same one. Immutable; any thread.
+/// Opens connections: dials, waits for the greeting, says EHLO (HELO to a server that knows no better, LHLO in LMTP), begins TLS as the policy asks and logs in where we have credentials. Opportunistic TLS
+/// that fails is followed by a fresh connection in clear (RFC 7435), never by clear text on the same one. Any thread.
 /// </summary>
-internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, IDialer dialer, Heartbeat heartbeat, TimeProvider time, RelayMetrics metrics)
+internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, AddressRace race, Heartbeat heartbeat, TimeProvider time, RelayMetrics metrics, ILogger log)
 {
-    public async ValueTask<ConnectResult> ConnectAsync(ConnectionKey key)
+    /// <summary>Addresses of one host that are spoken to when the first one answers and then turns us away: the others are most likely the same machine (Postfix's smtp_mx_session_limit).</summary>
+    private const int MaximumSessions = 2;
+
+    /// <summary>A source that can't be used concerns every message that leaves by it; the log is told so once in a while.</summary>
+    private static readonly TimeSpan WarningPause = TimeSpan.FromMinutes(1);
+
+    private long _warned = long.MinValue;
+
+    public ValueTask<ConnectResult> ConnectAsync(ConnectionKey key) => ConnectAsync([key]);
+
+    /// <summary>
+    /// A connection to one of the addresses of one host, given in the order in which they are to be tried: keys that differ in their end point alone. The pool is asked for the same ones before
+    /// (<see cref="OutboundPool.TakeAsync(IReadOnlyList{ConnectionKey})"/>). Without a connection the whole host has failed.
+    /// </summary>
+    public async ValueTask<ConnectResult> ConnectAsync(IReadOnlyList<ConnectionKey> addresses)
     {
-        ConnectResult result = await ConnectAsync(key, clear: key.Tls == OutboundTls.None).ConfigureAwait(false);
-        if (key.Tls == OutboundTls.Opportunistic && key.Scheme == NextHopScheme.Smtp && result.Failure is { TlsBroken: true })
+        List<ConnectionKey> left = [.. addresses.Where(HasSource)];
+        if (left.Count == 0)
         {
-            ConnectResult clear = await ConnectAsync(key, clear: true).ConfigureAwait(false);
-            return clear;
+            ConnectionKey key = addresses[0];
+            return Unusable(key, AttemptFailure.OurSource($"source {key.Source!.Name} has no address of the family of {key.EndPoint}"));
+        }
+
+        ConnectResult result = default;
+        for (int session = 0; session < MaximumSessions && left.Count > 0; session++)
+        {
+            result = await ConnectAsync(left, clear: left[0].Tls == OutboundTls.None || left[0].Address is null).ConfigureAwait(false);
+            if (result.Failure is { TlsBroken: true } && result.Tried is { Tls: OutboundTls.Opportunistic, Scheme: not NextHopScheme.Smtps })
+            {
+                result = await ConnectAsync([result.Tried], clear: true).ConfigureAwait(false);
+            }
+
+            if (result.Connection is not null || !result.HasAnswered)
+            {
+                break;
+            }
+
+            left.Remove(result.Tried);
         }
 
         return result;
     }
 
-    private async ValueTask<ConnectResult> ConnectAsync(ConnectionKey key, bool clear)
+    /// <summary>A source has an address of the target's family; a unix socket needs none.</summary>
+    private static bool HasSource(ConnectionKey key) => key.Source is not { } source || key.Address is not { } address || source.AddressFor(address.AddressFamily) is not null;
+
+    private async ValueTask<ConnectResult> ConnectAsync(IReadOnlyList<ConnectionKey> addresses, bool clear)
     {
-        Dialed dialed;
-        using (var cancel = new CancellationTokenSource(timeouts.Connect, time))
+        RaceResult raced = await race.RunAsync(addresses, timeouts.Connect).ConfigureAwait(false);
+        ConnectionKey key = raced.Winner;
+        if (raced.Failure is { } cause)
         {
-            try
-            {
-                dialed = await dialer.DialAsync(new IPEndPoint(key.Address, key.Port), cancel.Token).ConfigureAwait(false);
-            }
-            catch (Exception e) when (e is SocketException or OperationCanceledException or IOException)
-            {
-                metrics.OutboundFailed("connect");
-                return new ConnectResult(null, AttemptFailure.CannotConnect(e));
-            }
+            AttemptFailure unreached = AttemptFailure.CannotConnect(cause);
+            return unreached.IsOurs ? Unusable(key, unreached) : Failed("connect", new ConnectResult(null, unreached, key));
         }
 
         metrics.OutboundOpened();
-        var connection = new OutboundConnection(key, dialed, heartbeat, time.GetTimestamp());
-        AttemptFailure? failure = await IntroduceAsync(connection, clear).ConfigureAwait(false);
+        var connection = new OutboundConnection(key, raced.Dialed, heartbeat, time.GetTimestamp());
+        AttemptFailure? failure = await IntroduceAsync(connection, clear).ConfigureAwait(false) ?? await ClientAuthentication.RunAsync(connection, timeouts.Command).ConfigureAwait(false);
         if (failure is null)
         {
-            return new ConnectResult(connection, null);
+            return new ConnectResult(connection, null, key);
         }
 
         await connection.DisposeAsync().ConfigureAwait(false);
-        metrics.OutboundClosed();
-        metrics.OutboundFailed(failure.TlsBroken ? "tls" : "greeting");
-        return new ConnectResult(null, failure);
+        metrics.OutboundClosed("failed");
+        return Failed(failure.TlsBroken ? "tls" : "greeting", new ConnectResult(null, failure, key) { HasAnswered = true });
+    }
+
+    private ConnectResult Unusable(ConnectionKey key, AttemptFailure failure)
+    {
+        long warned = Volatile.Read(ref _warned);
+        if ((warned == long.MinValue || time.GetElapsedTime(warned) >= WarningPause) && Interlocked.CompareExchange(ref _warned, time.GetTimestamp(), warned) == warned)
+        {
+            SettleLog.SourceUnusable(log, key.Source!.Name, failure.Reply.Text);
+        }
+
+        return Failed("source", new ConnectResult(null, failure, key));
+    }
+
+    private ConnectResult Failed(string reason, in ConnectResult result)
+    {
+        metrics.OutboundFailed(reason);
+        return result;
     }
 
     private async ValueTask<AttemptFailure?> IntroduceAsync(OutboundConnection connection, bool clear)
@@ -122,19 +165,29 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, IDia
 
     private async ValueTask<AttemptFailure?> HelloAsync(OutboundConnection connection)
     {
-        CommandWriter.Ehlo(connection.Output, hostname);
+        bool lmtp = connection.Key.Scheme == NextHopScheme.Lmtp;
+        string name = connection.Key.Source?.Hostname ?? hostname;
+        if (lmtp)
+        {
+            CommandWriter.Lhlo(connection.Output, name);
+        }
+        else
+        {
+            CommandWriter.Ehlo(connection.Output, name);
+        }
+
         string? unsent = await connection.FlushAsync(timeouts.Command).ConfigureAwait(false);
         ReplyRead hello = unsent is null ? await connection.ReadEhloAsync(timeouts.Command).ConfigureAwait(false) : new ReplyRead(default, unsent);
-        if (hello.Failure is null && hello.Reply.IsPermanent)
+        if (hello.Failure is null && hello.Reply.IsPermanent && !lmtp)
         {
             // RFC 5321 §4.1.4: an old server refuses EHLO and knows HELO.
             connection.Extensions = default;
-            CommandWriter.Helo(connection.Output, hostname);
+            CommandWriter.Helo(connection.Output, name);
             unsent = await connection.FlushAsync(timeouts.Command).ConfigureAwait(false);
             hello = unsent is null ? await connection.ReadReplyAsync(timeouts.Command).ConfigureAwait(false) : new ReplyRead(default, unsent);
         }
 
-        return Refusal(hello, "the reply to EHLO");
+        return Refusal(hello, lmtp ? "the reply to LHLO" : "the reply to EHLO");
     }
 
     private static AttemptFailure? Refusal(in ReplyRead read, string what) =>

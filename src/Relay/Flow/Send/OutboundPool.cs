@@ -4,7 +4,7 @@ using Relay.Telemetry;
 namespace Relay.Flow.Send;
 
 /// <summary>
-/// Idle connections, kept a short while for the next message to the same place. Limited by time and by number; the youngest is handed out first, so that the others
+/// Idle connections, kept a short while for the next message to the same place. Limited by time and by number, in all and for one key; the youngest is handed out first, so that the others
 /// grow old and go. Any thread; a connection has one owner at each moment: the pool, or whoever took it.
 /// </summary>
 internal sealed class OutboundPool : IAsyncDisposable
@@ -19,6 +19,9 @@ internal sealed class OutboundPool : IAsyncDisposable
     private static readonly TimeSpan LifeLimit = TimeSpan.FromSeconds(300);
 
     private const int MaximumIdle = 1000;
+
+    /// <summary>A burst to one place is over when so many of its connections have nothing to do.</summary>
+    private const int MaximumIdlePerKey = 50;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<ConnectionKey, List<OutboundConnection>> _idle = [];
@@ -39,6 +42,20 @@ internal sealed class OutboundPool : IAsyncDisposable
     /// <summary>Whether a connection has been in use long enough, or for as many messages as its server takes: its user lets it go between two messages.</summary>
     public bool IsOld(OutboundConnection connection) => connection.IsSpent || _time.GetElapsedTime(connection.Opened) >= LifeLimit;
 
+    /// <summary>An idle connection that is alive, to any of these: the addresses of one host, say. Null when there is none.</summary>
+    public async ValueTask<OutboundConnection?> TakeAsync(IReadOnlyList<ConnectionKey> keys)
+    {
+        for (int i = 0; i < keys.Count; i++)
+        {
+            if (await TakeAsync(keys[i]).ConfigureAwait(false) is { } connection)
+            {
+                return connection;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>An idle connection that is alive, or null.</summary>
     public async ValueTask<OutboundConnection?> TakeAsync(ConnectionKey key)
     {
@@ -58,51 +75,30 @@ internal sealed class OutboundPool : IAsyncDisposable
 
             if (await connection.EndWatchAsync().ConfigureAwait(false))
             {
+                _metrics.OutboundReused();
                 return connection;
             }
 
-            await CloseAsync(connection).ConfigureAwait(false);
+            await CloseAsync(connection, "lost").ConfigureAwait(false);
         }
     }
 
     /// <summary>Takes a connection over: keeps it, or closes it when it is broken, old or one too many.</summary>
     public async ValueTask ReturnAsync(OutboundConnection connection)
     {
-        if (connection.IsUsable && !IsOld(connection))
+        string reason = !connection.IsUsable ? "broken" : IsOld(connection) ? "old" : "";
+        if (reason.Length == 0)
         {
-            connection.IdleSince = _time.GetTimestamp();
-            bool kept = false;
             lock (_lock)
             {
-                if (!_disposed && _count < MaximumIdle)
-                {
-                    if (!_idle.TryGetValue(connection.Key, out List<OutboundConnection>? idle))
-                    {
-                        _idle.Add(connection.Key, idle = []);
-                    }
-
-                    idle.Add(connection);
-                    _count++;
-                    kept = true;
-                    // Inside the lock: nobody may take it before the watch has begun. It never blocks.
-                    connection.BeginWatch(OnDied);
-                }
-            }
-
-            if (kept)
-            {
-                return;
+                reason = TryKeep(connection);
             }
         }
 
-        await CloseAsync(connection).ConfigureAwait(false);
-    }
-
-    /// <summary>Ends a connection that the caller owns.</summary>
-    public async ValueTask CloseAsync(OutboundConnection connection)
-    {
-        await connection.DisposeAsync().ConfigureAwait(false);
-        _metrics.OutboundClosed();
+        if (reason.Length > 0)
+        {
+            await CloseAsync(connection, reason).ConfigureAwait(false);
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -117,7 +113,50 @@ internal sealed class OutboundPool : IAsyncDisposable
             _count = 0;
         }
 
-        await Task.WhenAll(all.Select(CloseIdleAsync)).ConfigureAwait(false);
+        await Task.WhenAll(all.Select(c => CloseIdleAsync(c, "stopping"))).ConfigureAwait(false);
+    }
+
+    /// <summary>Under the lock. Empty when it is kept; otherwise why not.</summary>
+    private string TryKeep(OutboundConnection connection)
+    {
+        if (_disposed)
+        {
+            return "stopping";
+        }
+
+        if (!_idle.TryGetValue(connection.Key, out List<OutboundConnection>? idle))
+        {
+            idle = [];
+        }
+
+        if (_count >= MaximumIdle || idle.Count >= MaximumIdlePerKey)
+        {
+            return "full";
+        }
+
+        if (idle.Count == 0)
+        {
+            _idle.Add(connection.Key, idle);
+        }
+
+        connection.IdleSince = _time.GetTimestamp();
+        idle.Add(connection);
+        _count++;
+        // Inside the lock: nobody may take it before the watch has begun. It never blocks.
+        connection.BeginWatch(OnDied);
+        return "";
+    }
+
+    private async ValueTask CloseAsync(OutboundConnection connection, string reason)
+    {
+        try
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _metrics.OutboundClosed(reason);
+        }
     }
 
     private void Remove(OutboundConnection connection, List<OutboundConnection> idle, int index)
@@ -149,7 +188,7 @@ internal sealed class OutboundPool : IAsyncDisposable
     {
         if (state.Pool.TryRemove(state.Connection))
         {
-            _ = state.Pool.CloseAsync(state.Connection).AsTask();
+            _ = state.Pool.CloseAsync(state.Connection, "lost").AsTask();
         }
     }, (Pool: this, Connection: connection), preferLocal: true);
 
@@ -180,13 +219,13 @@ internal sealed class OutboundPool : IAsyncDisposable
 
         foreach (OutboundConnection connection in old ?? [])
         {
-            _ = CloseIdleAsync(connection);
+            _ = CloseIdleAsync(connection, "idle");
         }
     }
 
-    private async Task CloseIdleAsync(OutboundConnection connection)
+    private async Task CloseIdleAsync(OutboundConnection connection, string reason)
     {
         await connection.EndWatchAsync().ConfigureAwait(false);
-        await CloseAsync(connection).ConfigureAwait(false);
+        await CloseAsync(connection, reason).ConfigureAwait(false);
     }
 }

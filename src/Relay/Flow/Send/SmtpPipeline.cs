@@ -64,7 +64,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
         _session = session;
         _source = source;
         _heard = false;
-        _alone |= session.Distrust.Contains(connection.Key.Address);
+        _alone |= connection.Key.Address is { } address && session.Distrust.Contains(address);
         bool ended = false;
         try
         {
@@ -629,7 +629,10 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
     private void Distrust()
     {
         _alone = true;
-        Session.Distrust.Add(connection.Key.Address);
+        if (connection.Key.Address is { } address)
+        {
+            Session.Distrust.Add(address);
+        }
     }
 
     /// <summary>The connection has ended, or must: each transaction goes by what it had reached.</summary>

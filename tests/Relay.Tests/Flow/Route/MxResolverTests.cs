@@ -60,7 +60,7 @@ public sealed class MxResolverTests
     {
         _script.Dns.Mx("example.com", (10, "a.example")).Host("a.example", "192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1");
         RoutePlan plan = await _script.ByMxAsync("example.com");
-        Assert.Equal([true, false, false, false], plan.Targets.Select(target => target.Address.ToString().Contains(':', StringComparison.Ordinal)));
+        Assert.Equal([true, false, false, false], plan.Targets.Select(target => target.Address!.ToString().Contains(':', StringComparison.Ordinal)));
     }
 
     [Theory]
@@ -152,7 +152,7 @@ public sealed class MxResolverTests
         HostTarget target = Assert.Single(plan.Targets);
         string address = literal.Split(':', 2) is [_, var rest] ? rest : literal;
         Assert.Equal(IPAddress.Parse(address), target.Address);
-        Assert.Equal(target.Address.ToString(), target.Host);
+        Assert.Equal(target.Address!.ToString(), target.Host);
         Assert.Equal(0, _script.Dns.AskedInAll);
     }
 

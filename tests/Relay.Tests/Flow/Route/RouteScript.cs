@@ -30,7 +30,7 @@ internal sealed class RouteScript
 
     public static string[] Text(RoutePlan plan) => plan.Failure is { } failure
         ? [$"failure {failure.Status}"]
-        : [.. plan.Targets.Select(target => $"{target.Host} {new IPEndPoint(target.Address, target.Port)}")];
+        : [.. plan.Targets.Select(target => $"{target.Host} {target.EndPoint}")];
 
     private MxResolver Resolver() => new(Dns, "Relay.example", Listeners, Options, new Random(Seed), IsLocal);
 

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using Relay.Flow;
 using Relay.Tests.Support;
@@ -94,6 +95,156 @@ public class ConnectorTests
         await relay.SendAsync("s@source.example", ["a@dest.example"]);
         await relay.PassTimeUntil(() => relay.Log("deferred").Count == 1, "the deferral");
         Assert.Empty(relay.Server.Mail);
+    }
+
+    [Fact]
+    public async Task Mail_leaves_from_the_source_of_its_pool_and_under_its_name()
+    {
+        await using EngineFixture relay = Fixture(OutboundTls.None);
+        relay.Options = relay.Options with { Delivery = relay.Options.Delivery with { Egress = Pool(new EgressSource("a", IPAddress.Parse("198.51.100.1"), null, "a.example.net")) } };
+        await relay.StartAsync();
+        await relay.SendAsync("s@source.example", ["a@dest.example"]);
+        await relay.PassTimeUntil(() => relay.Log("delivered").Count == 1, "delivery");
+        Assert.All(relay.Server.Sources, static source => Assert.Equal(IPAddress.Parse("198.51.100.1"), source));
+        Assert.Contains("EHLO a.example.net", relay.Server.Commands);
+        Assert.Equal("198.51.100.1", relay.Log("delivered").Single().GetProperty("source").GetString());
+    }
+
+    [Fact]
+    public async Task A_target_of_a_family_for_which_the_source_has_no_address_is_left_out()
+    {
+        await using EngineFixture relay = Fixture(OutboundTls.None);
+        relay.Dns.Host("mx.dest.example", "2001:db8::1", "192.0.2.1");
+        relay.Options = relay.Options with { Delivery = relay.Options.Delivery with { Egress = Pool(new EgressSource("a", IPAddress.Parse("198.51.100.1"), null, null)) } };
+        await relay.StartAsync();
+        await relay.SendAsync("s@source.example", ["a@dest.example"]);
+        await Eventually.True(() => relay.Server.Mail.Count == 1, "delivery");
+        Assert.Equal("192.0.2.1", relay.Server.Mail.Single().Address.Address.ToString());
+        Assert.Equal(1, relay.Server.Dials);
+    }
+
+    [Fact]
+    public async Task A_source_that_fits_no_target_defers_the_message_and_says_why()
+    {
+        await using EngineFixture relay = Fixture(OutboundTls.None);
+        relay.Options = relay.Options with { Delivery = relay.Options.Delivery with { Egress = Pool(new EgressSource("a", null, IPAddress.Parse("2001:db8::9"), null)) } };
+        await relay.StartAsync();
+        await relay.SendAsync("s@source.example", ["a@dest.example"]);
+        await relay.PassTimeUntil(() => relay.Log("deferred").Count == 1, "the deferral");
+        JsonElement reply = relay.Log("deferred").Single().GetProperty("reply");
+        Assert.Equal("4.3.5", reply.GetProperty("enhanced").GetString());
+        Assert.Contains("source a has no address", reply.GetProperty("text").GetString(), StringComparison.Ordinal);
+        Assert.Equal(0, relay.Server.Dials);
+    }
+
+    [Fact]
+    public async Task LMTP_is_greeted_with_LHLO_and_nothing_else()
+    {
+        await using EngineFixture relay = Fixture(OutboundTls.None);
+        relay.Options = relay.Options with { Routes = [new RouteOptions { Domain = "*", NextHop = new NextHop(NextHopScheme.Lmtp, "/run/lmtp", 0) }] };
+        relay.Server.Answer = line => line.StartsWith("LHLO", StringComparison.Ordinal) ? "502 5.5.1 what?" : null;
+        await relay.StartAsync();
+        await relay.SendAsync("s@source.example", ["a@dest.example"]);
+        await relay.PassTimeUntil(() => relay.Log("deferred").Count == 1, "the deferral");
+        Assert.Contains("LHLO relay.example.net", relay.Server.Commands);
+        Assert.DoesNotContain(relay.Server.Commands, static c => c.Contains("ELO", StringComparison.Ordinal) || c.StartsWith("EHLO", StringComparison.Ordinal));
+        Assert.Equal("/run/lmtp", relay.Log("deferred").Single().GetProperty("next_hop").GetProperty("host").GetString());
+    }
+
+    [Fact]
+    public async Task A_blackhole_among_the_addresses_of_a_host_costs_a_quarter_of_a_second()
+    {
+        await using EngineFixture relay = Fixture(OutboundTls.None);
+        relay.Dns.Host("mx.dest.example", "2001:db8::1", "192.0.2.1");
+        relay.Server.Swallows = static to => to.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
+        await relay.StartAsync();
+        await relay.SendAsync("s@source.example", ["a@dest.example"]);
+        await Eventually.True(() => relay.Server.Dials == 1, "the first address");
+        DateTimeOffset start = relay.Time.GetUtcNow();
+        await relay.PassTimeUntil(() => relay.Server.Mail.Count == 1, "delivery by the other address", TimeSpan.FromMilliseconds(5));
+        // The clock runs on a little while nobody looks at it.
+        Assert.InRange((relay.Time.GetUtcNow() - start).TotalSeconds, 0.2, 5);
+    }
+
+    [Theory]
+    [InlineData("PLAIN LOGIN", "AUTH PLAIN AHVzZXIAcGVuY2ls")]
+    [InlineData("LOGIN X-OTHER", "AUTH LOGIN")]
+    public async Task Credentials_are_given_by_the_strongest_mechanism_that_is_offered(string offered, string expected)
+    {
+        await using EngineFixture relay = Smarthost(OutboundTls.None, "198.51.100.7");
+        relay.Server.Extensions = ["AUTH " + offered];
+        relay.Server.Answer = static line => line.StartsWith("AUTH PLAIN", StringComparison.Ordinal) ? "235 2.7.0 welcome"
+            : line.StartsWith("AUTH LOGIN", StringComparison.Ordinal) ? "334 VXNlcm5hbWU6"
+            : line == "dXNlcg==" ? "334 UGFzc3dvcmQ6"
+            : line == "cGVuY2ls" ? "235 2.7.0 welcome"
+            : null;
+        await relay.StartAsync();
+        await relay.SendAsync("s@source.example", ["a@dest.example"]);
+        await Eventually.True(() => relay.Server.Mail.Count == 1, "delivery");
+        Assert.Contains(expected, relay.Server.Commands);
+    }
+
+    [Theory]
+    [InlineData(ScramServer.Behaviour.Honest, true)]
+    [InlineData(ScramServer.Behaviour.KnowsNoPassword, false)]
+    [InlineData(ScramServer.Behaviour.ProvesNothing, false)]
+    [InlineData(ScramServer.Behaviour.OtherNonce, false)]
+    public async Task By_SCRAM_the_server_has_to_prove_that_it_knows_the_password_too(ScramServer.Behaviour behaviour, bool delivered)
+    {
+        await using EngineFixture relay = Smarthost(OutboundTls.None, "198.51.100.7");
+        var scram = new ScramServer("user", "pencil", behaviour);
+        relay.Server.Extensions = ["AUTH LOGIN PLAIN SCRAM-SHA-256"];
+        relay.Server.Answer = scram.Answer;
+        await relay.StartAsync();
+        await relay.SendAsync("s@source.example", ["a@dest.example"]);
+        await relay.PassTimeUntil(() => relay.Log(delivered ? "delivered" : "deferred").Count == 1, "the outcome");
+        Assert.Equal(delivered ? 1 : 0, relay.Server.Mail.Count);
+        Assert.DoesNotContain(relay.Server.Commands, static c => c.Contains("cGVuY2ls", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("535 5.7.8 who are you?")]
+    [InlineData("454 4.7.0 not now")]
+    public async Task Credentials_that_are_refused_make_the_mail_wait_and_never_bounce(string refusal)
+    {
+        await using EngineFixture relay = Smarthost(OutboundTls.None, "198.51.100.7");
+        relay.Server.Extensions = ["AUTH PLAIN"];
+        relay.Server.Answer = line => line.StartsWith("AUTH", StringComparison.Ordinal) ? refusal : null;
+        await relay.StartAsync();
+        await relay.SendAsync("s@source.example", ["a@dest.example"]);
+        await relay.PassTimeUntil(() => relay.Log("deferred").Count == 1, "the deferral");
+        JsonElement reply = relay.Log("deferred").Single().GetProperty("reply");
+        Assert.Equal("4.7.8", reply.GetProperty("enhanced").GetString());
+        Assert.Contains(refusal, reply.GetProperty("text").GetString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(relay.Server.Commands, static c => c.StartsWith("MAIL", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("198.51.100.7", false)]
+    [InlineData("127.0.0.1", true)]
+    public async Task A_password_goes_out_in_clear_only_on_this_machine_unless_TLS_is_switched_off(string host, bool delivered)
+    {
+        await using EngineFixture relay = Smarthost(OutboundTls.Opportunistic, host);
+        relay.Server.Extensions = ["AUTH PLAIN"];
+        relay.Server.Answer = static line => line.StartsWith("AUTH", StringComparison.Ordinal) ? "235 2.7.0 welcome" : null;
+        await relay.StartAsync();
+        await relay.SendAsync("s@source.example", ["a@dest.example"]);
+        await relay.PassTimeUntil(() => relay.Log(delivered ? "delivered" : "deferred").Count == 1, "the outcome");
+        Assert.Equal(delivered, relay.Server.Commands.Any(static c => c.StartsWith("AUTH", StringComparison.Ordinal)));
+        if (!delivered)
+        {
+            Assert.Equal("4.7.11", relay.Log("deferred").Single().GetProperty("reply").GetProperty("enhanced").GetString());
+        }
+    }
+
+    private static EgressPool Pool(EgressSource source) => new("p", [new EgressShare(source, 1)]);
+
+    private static EngineFixture Smarthost(OutboundTls tls, string host)
+    {
+        EngineFixture relay = Fixture(tls);
+        var hop = new NextHop(NextHopScheme.Smtp, host, 2526);
+        relay.Options = relay.Options with { Routes = [new RouteOptions { Domain = "*", NextHop = hop, Tls = tls, Credentials = new HopCredentials("user", "pencil") }] };
+        return relay;
     }
 
     private static EngineFixture Fixture(OutboundTls tls)

@@ -68,7 +68,7 @@ internal sealed class SessionFixture : ITransactionSource, IAsyncDisposable
 
     public bool IsClosed => _closed;
 
-    public bool IsDistrusted => _distrust.Contains(Connection.Key.Address);
+    public bool IsDistrusted => _distrust.Contains(Connection.Key.Address!);
 
     public Task<AttemptFailure?> Run { get; private set; } = Task.FromResult<AttemptFailure?>(null);
 
