@@ -24,7 +24,7 @@ public class HandOverTests
     [InlineData(HandOverFault.TakesWithoutExchange)]
     public void The_same_test_catches_a_twin_with_a_fault(HandOverFault fault)
     {
-        // A race that isn't lost in one round is in another: seen in the first three.
+        // A race that isn't lost in one round is in another.
         for (int round = 1; round <= 100; round++)
         {
             var broken = new BrokenHandOver<StressItem>(fault);
