@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Relay.Tests.Support;
 
 /// <summary>Waits for a condition that other threads bring about; a test never waits for time.</summary>
@@ -12,5 +14,19 @@ internal static class Eventually
             await Task.Yield();
             Thread.Yield();
         }
+    }
+
+    /// <summary>As <see cref="True"/>, where the caller has something else to try when it doesn't happen.</summary>
+    public static async Task<bool> Within(Func<bool> condition, TimeSpan time)
+    {
+        long start = Stopwatch.GetTimestamp();
+        do
+        {
+            await Task.Yield();
+            Thread.Yield();
+        }
+        while (!condition() && Stopwatch.GetElapsedTime(start) < time);
+
+        return condition();
     }
 }

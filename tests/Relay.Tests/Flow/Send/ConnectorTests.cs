@@ -156,14 +156,26 @@ public class ConnectorTests
     {
         await using EngineFixture relay = Fixture(OutboundTls.None);
         relay.Dns.Host("mx.dest.example", "2001:db8::1", "192.0.2.1");
-        relay.Server.Swallows = static to => to.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
+        bool other = false;
+        relay.Server.Swallows = to =>
+        {
+            bool swallowed = to.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
+            Volatile.Write(ref other, other || !swallowed);
+            return swallowed;
+        };
         await relay.StartAsync();
         await relay.SendAsync("s@source.example", ["a@dest.example"]);
         await Eventually.True(() => relay.Server.Dials == 1, "the first address");
-        DateTimeOffset start = relay.Time.GetUtcNow();
-        await relay.PassTimeUntil(() => relay.Server.Mail.Count == 1, "delivery by the other address", TimeSpan.FromMilliseconds(5));
-        // The clock runs on a little while nobody looks at it.
-        Assert.InRange((relay.Time.GetUtcNow() - start).TotalSeconds, 0.2, 5);
+        // The clock is moved by whole head starts, so that what passes doesn't hang on the machine's load: one is enough, unless it passed before the race had begun to wait.
+        int headStarts = 0;
+        while (!Volatile.Read(ref other))
+        {
+            Assert.InRange(++headStarts, 1, 10);
+            relay.Time.Advance(TimeSpan.FromMilliseconds(250));
+            await Eventually.Within(() => Volatile.Read(ref other), TimeSpan.FromSeconds(1));
+        }
+
+        await Eventually.True(() => relay.Server.Mail.Count == 1, "delivery by the other address");
     }
 
     [Theory]
@@ -197,7 +209,7 @@ public class ConnectorTests
         relay.Server.Answer = scram.Answer;
         await relay.StartAsync();
         await relay.SendAsync("s@source.example", ["a@dest.example"]);
-        await relay.PassTimeUntil(() => relay.Log(delivered ? "delivered" : "deferred").Count == 1, "the outcome");
+        await relay.PassTimeUntil(() => relay.Log(delivered ? "delivered" : "deferred").Count == 1, "the outcome", TimeSpan.FromMilliseconds(1));
         Assert.Equal(delivered ? 1 : 0, relay.Server.Mail.Count);
         Assert.DoesNotContain(relay.Server.Commands, static c => c.Contains("cGVuY2ls", StringComparison.Ordinal));
     }
@@ -243,7 +255,12 @@ public class ConnectorTests
     {
         EngineFixture relay = Fixture(tls);
         var hop = new NextHop(NextHopScheme.Smtp, host, 2526);
-        relay.Options = relay.Options with { Routes = [new RouteOptions { Domain = "*", NextHop = hop, Tls = tls, Credentials = new HopCredentials("user", "pencil") }] };
+        relay.Options = relay.Options with
+        {
+            Routes = [new RouteOptions { Domain = "*", NextHop = hop, Tls = tls, Credentials = new HopCredentials("user", "pencil") }],
+            // The scripted exchanges are one at a time.
+            Delivery = relay.Options.Delivery with { Limits = new SiteLimitOptions { Connections = 1 } },
+        };
         return relay;
     }
 
