@@ -94,17 +94,9 @@ public sealed partial class SizeTests
 
     private static async Task DeliveredAsync(RelayProcess relay, int count)
     {
-        using var http = new HttpClient { BaseAddress = relay.Admin };
-        await Eventually.Value(
-            () => Delivered(http.GetStringAsync(new Uri("metrics", UriKind.Relative)).GetAwaiter().GetResult()) >= count ? "all" : null,
-            () => $"{count} messages delivered",
-            Limit);
+        using var metrics = new Metrics(relay);
+        await Eventually.True(() => metrics.Settled("delivered") >= count, $"{count} messages delivered", Limit);
     }
-
-    private static long Delivered(string metrics) => DeliveredSample().Match(metrics) is { Success: true } sample ? long.Parse(sample.Groups["count"].Value, CultureInfo.InvariantCulture) : 0;
-
-    [GeneratedRegex("""^relay_recipients_settled_total\{[^}]*outcome="delivered"[^}]*\} (?<count>\d+)""", RegexOptions.Multiline | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
-    private static partial Regex DeliveredSample();
 
     [GeneratedRegex("""(?<count>\d+) undelivered messages found""", RegexOptions.NonBacktracking)]
     private static partial Regex FoundLine();

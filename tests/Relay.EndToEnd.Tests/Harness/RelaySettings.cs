@@ -18,6 +18,9 @@ internal sealed record RelaySettings
 
     public string Delivery { get; init; } = "";
 
+    /// <summary>The one entry of the retry schedule.</summary>
+    public string Retry { get; init; } = "1s";
+
     public string DeliveryTls { get; init; } = "none";
 
     /// <summary>More of [log]; long runs want level = "warning".</summary>
@@ -37,7 +40,7 @@ internal sealed record RelaySettings
         "[access]", Access,
         "[limits]", Limits,
         "[dns]", "reverse = false", Dns,
-        "[delivery]", "retry = [\"1s\"]", "ip = \"4\"", $"tls = \"{DeliveryTls}\"", Delivery,
+        "[delivery]", $"retry = [\"{Retry}\"]", "ip = \"4\"", $"tls = \"{DeliveryTls}\"", Delivery,
         .. Routes.SelectMany(route => (string[])["[[route]]", $"domain = \"{route.Key}\"", $"next_hop = \"{route.Value}\""]),
         "[admin]", "address = \"127.0.0.1:0\"",
         "[log]", "deliveries = \"deliveries.jsonl\"", Log,
