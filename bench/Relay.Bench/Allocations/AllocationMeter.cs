@@ -11,7 +11,7 @@ namespace Relay.Bench.Allocations;
 public static class AllocationMeter
 {
     private const int WarmUps = 20;
-    private const int Rounds = 20;
+    private const int Rounds = 60;
     private const int MaximumRuns = 1000;
     private static readonly TimeSpan RoundTime = TimeSpan.FromMilliseconds(60);
 
