@@ -9,7 +9,8 @@ cd "$root"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 PATH=$PATH:/usr/sbin:/sbin
 
 # program=package
-tools=(postfix=postfix smtp-source=postfix smtp-sink=postfix swaks=swaks dnsmasq=dnsmasq-base openssl=openssl strace=strace mkfs.ext4=e2fsprogs mount=mount curl=curl python3=python3)
+tools=(postfix=postfix smtp-source=postfix smtp-sink=postfix swaks=swaks dnsmasq=dnsmasq-base openssl=openssl strace=strace mkfs.ext4=e2fsprogs mount=mount curl=curl python3=python3
+	dovecot=dovecot-core /usr/lib/dovecot/lmtp=dovecot-lmtpd /usr/lib/dovecot/imap=dovecot-imapd /usr/lib/dovecot/pop3=dovecot-pop3d)
 
 install_tools() {
 	local missing=() pair as_root=()
@@ -35,8 +36,34 @@ install_tools() {
 		trap "${as_root[*]} rm -f $policy" EXIT
 	fi
 	if ! { "${as_root[@]}" apt-get update -qq &&
-		"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(printf '%s\n' "${missing[@]}" | sort -u); } >"$results/apt.log" 2>&1; then
+		"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(printf '%s\n' "${missing[@]}" | sort -u); } >>"$results/apt.log" 2>&1; then
 		echo "apt-get failed ($results/apt.log); the tests that need ${missing[*]} will be skipped" >&2
+	fi
+}
+
+# Debian's MTAs exclude each other: these are unpacked and not installed, with the libraries that they want.
+peers=(exim4-daemon-light opensmtpd)
+libraries=(libdb5.3 libevent-2.1-7 libgnutls-dane0 libidn12 libidn2-0 libnsl2 libpcre2-8-0)
+
+unpack_peers() {
+	local peer folder=$root/artifacts/peers as_root=()
+	command -v apt-get >/dev/null || return 0
+	[[ $EUID -eq 0 ]] || as_root=(sudo -n)
+	for peer in "${peers[@]}"; do
+		[[ -d $folder/$peer ]] && continue
+		echo "unpacking: $peer"
+		rm -rf "$folder/.new"
+		mkdir -p "$folder/.new"
+		if (cd "$folder/.new" && apt-get download -qq "$peer" && dpkg-deb -x "$peer"_*.deb tree) >>"$results/apt.log" 2>&1; then
+			mv "$folder/.new/tree" "$folder/$peer"
+		else
+			echo "$peer can't be had ($results/apt.log); the tests that need it will be skipped" >&2
+		fi
+	done
+	rm -rf "$folder/.new"
+	if find "$folder" -type f -path '*/sbin/*' -exec ldd {} + 2>/dev/null | grep -q 'not found'; then
+		"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${libraries[@]}" >>"$results/apt.log" 2>&1 ||
+			echo "the libraries of ${peers[*]} are missing and can't be installed ($results/apt.log)" >&2
 	fi
 }
 
@@ -55,6 +82,7 @@ notes() {
 rm -rf "$results"
 mkdir -p "$results"
 install_tools
+unpack_peers
 
 projects=("$root"/tests/*.Tests/*.csproj)
 # Test projects that the solution has are built already when their turn comes, and there is nothing left to do.

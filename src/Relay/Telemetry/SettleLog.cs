@@ -5,8 +5,11 @@ namespace Relay.Telemetry;
 /// <summary>Log lines of delivery and settlement; events 200 to 299. Whatever came from a peer has gone through <see cref="LogText"/> or is a cleaned reply.</summary>
 internal static partial class SettleLog
 {
-    [LoggerMessage(200, LogLevel.Information, "{Id} to {Recipient} {Event} at {Destination}: {Reply} (next attempt: {Next:u})")]
-    public static partial void NotDelivered(ILogger log, string id, string recipient, string @event, string destination, string reply, DateTimeOffset? next);
+    [LoggerMessage(200, LogLevel.Information, "{Id} to {Recipient} deferred at {Destination}: {Reply} (next attempt: {Next:u})")]
+    public static partial void Deferred(ILogger log, string id, string recipient, string destination, string reply, DateTimeOffset? next);
+
+    [LoggerMessage(209, LogLevel.Information, "{Id} to {Recipient} {Event} at {Destination}: {Reply}")]
+    public static partial void Ended(ILogger log, string id, string recipient, string @event, string destination, string reply);
 
     [LoggerMessage(201, LogLevel.Error, "{Id} the report to its sender could not be stored; the message stays and is tried again")]
     public static partial void ReportNotStored(ILogger log, string id);
@@ -31,6 +34,9 @@ internal static partial class SettleLog
 
     [LoggerMessage(220, LogLevel.Warning, "no connection can be made from source {Source}, and its mail waits: {Reason}")]
     public static partial void SourceUnusable(ILogger log, string source, string reason);
+
+    [LoggerMessage(221, LogLevel.Warning, "{Host} didn't let us log in as {User}, and its mail waits: {Reason}")]
+    public static partial void NotLoggedIn(ILogger log, string host, string user, string reason);
 
     [LoggerMessage(206, LogLevel.Error, "{Id} is late, and the report to its sender could not be stored; it is tried on without")]
     public static partial void DelayNotReported(ILogger log, string id);

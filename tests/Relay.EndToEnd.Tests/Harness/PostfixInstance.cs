@@ -6,7 +6,7 @@ namespace Relay.EndToEnd.Tests.Harness;
 /// A private Postfix with its own configuration, queue, data and log: an MX for one domain that offers STARTTLS and delivers everything to one mailbox file. Needs root, as
 /// Postfix does; elsewhere the test is skipped.
 /// </summary>
-internal sealed class PostfixInstance : IAsyncDisposable
+internal sealed class PostfixInstance : INextHop
 {
     public const string Domain = "post.test";
 
@@ -16,6 +16,8 @@ internal sealed class PostfixInstance : IAsyncDisposable
 
     private PostfixInstance(string address, int port, string more)
     {
+        Address = address;
+        Port = port;
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Postfix can only be started by root");
         _configuration = Directory.CreateDirectory(_folder.File("etc")).FullName;
         Directory.CreateDirectory(_folder.File("queue"));
@@ -68,12 +70,18 @@ internal sealed class PostfixInstance : IAsyncDisposable
             """);
     }
 
+    public string Address { get; }
+
+    public int Port { get; }
+
+    string INextHop.Domain => Domain;
+
     private string LogFile => _folder.File("maillog");
 
     public string Log => File.Exists(LogFile) ? File.ReadAllText(LogFile) : "";
 
     /// <summary>What was delivered, as an mbox.</summary>
-    public string Mailbox => File.Exists(_folder.File("mail/inbox")) ? File.ReadAllText(_folder.File("mail/inbox")) : "";
+    public string Mailbox => File.Exists(_folder.File("mail/inbox")) ? File.ReadAllText(_folder.File("mail/inbox"), System.Text.Encoding.Latin1) : "";
 
     /// <summary>Lines in <paramref name="more"/> overrule those of main.cf.</summary>
     public static async Task<PostfixInstance> StartAsync(string address, int port, string more = "")

@@ -113,7 +113,8 @@ internal sealed class RawClient : IDisposable
 
     private static CancellationTokenSource Deadline() => new(Limit, TimeProvider.System);
 
-    private static byte[] Stuff(ReadOnlySpan<byte> content)
+    /// <summary>As it goes out behind DATA (RFC 5321 §4.5.2).</summary>
+    public static byte[] Stuff(ReadOnlySpan<byte> content)
     {
         var stuffed = new MemoryStream(content.Length + 1024);
         bool lineStart = true;

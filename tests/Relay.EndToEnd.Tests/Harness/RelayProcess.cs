@@ -138,7 +138,7 @@ internal sealed class RelayProcess : IAsyncDisposable
         _folder.Dispose();
     }
 
-    private static string RepositoryRoot()
+    public static string RepositoryRoot()
     {
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {

@@ -29,6 +29,12 @@ internal sealed record RelaySettings
     /// <summary>Next hops by domain pattern; for the rest, MX.</summary>
     public IReadOnlyDictionary<string, string> Routes { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>More of each [[route]].</summary>
+    public string RouteMore { get; init; } = "";
+
+    /// <summary>Further tables, whole.</summary>
+    public string Tables { get; init; } = "";
+
     /// <summary>Everything goes to this host and port.</summary>
     public static RelaySettings SmartHost(string address, int port) =>
         new() { Routes = new Dictionary<string, string> { ["*"] = $"smtp://{address}:{port}" } };
@@ -41,7 +47,8 @@ internal sealed record RelaySettings
         "[limits]", Limits,
         "[dns]", "reverse = false", Dns,
         "[delivery]", $"retry = [\"{Retry}\"]", "ip = \"4\"", $"tls = \"{DeliveryTls}\"", Delivery,
-        .. Routes.SelectMany(route => (string[])["[[route]]", $"domain = \"{route.Key}\"", $"next_hop = \"{route.Value}\""]),
+        .. Routes.SelectMany(route => (string[])["[[route]]", $"domain = \"{route.Key}\"", $"next_hop = \"{route.Value}\"", RouteMore]),
+        Tables,
         "[admin]", "address = \"127.0.0.1:0\"",
         "[log]", "deliveries = \"deliveries.jsonl\"", Log,
         ""]);

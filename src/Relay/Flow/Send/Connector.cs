@@ -72,7 +72,12 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
 
         metrics.OutboundOpened();
         var connection = new OutboundConnection(key, raced.Dialed, heartbeat, time.GetTimestamp());
-        AttemptFailure? failure = await IntroduceAsync(connection, clear).ConfigureAwait(false) ?? await ClientAuthentication.RunAsync(connection, timeouts.Command).ConfigureAwait(false);
+        AttemptFailure? failure = await IntroduceAsync(connection, clear).ConfigureAwait(false);
+        if (failure is null && (failure = await ClientAuthentication.RunAsync(connection, timeouts.Command).ConfigureAwait(false)) is not null && MayWarn())
+        {
+            SettleLog.NotLoggedIn(log, LogText.Clean(key.Host), LogText.Clean(key.Credentials!.User), failure.Reply.Text);
+        }
+
         if (failure is null)
         {
             return new ConnectResult(connection, null, key);
@@ -85,13 +90,19 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
 
     private ConnectResult Unusable(ConnectionKey key, AttemptFailure failure)
     {
-        long warned = Volatile.Read(ref _warned);
-        if ((warned == long.MinValue || time.GetElapsedTime(warned) >= WarningPause) && Interlocked.CompareExchange(ref _warned, time.GetTimestamp(), warned) == warned)
+        if (MayWarn())
         {
             SettleLog.SourceUnusable(log, key.Source!.Name, failure.Reply.Text);
         }
 
         return Failed("source", new ConnectResult(null, failure, key));
+    }
+
+    /// <summary>What the operator has to put right is said once in a while, not with each connection.</summary>
+    private bool MayWarn()
+    {
+        long warned = Volatile.Read(ref _warned);
+        return (warned == long.MinValue || time.GetElapsedTime(warned) >= WarningPause) && Interlocked.CompareExchange(ref _warned, time.GetTimestamp(), warned) == warned;
     }
 
     private ConnectResult Failed(string reason, in ConnectResult result)

@@ -192,7 +192,14 @@ internal sealed class Settlement(
 
             if (log.IsEnabled(LogLevel.Information))
             {
-                SettleLog.NotDelivered(log, spooled.Id.ToString(), LogText.Clean(to), word, message.Destination.Name, outcome.Reply.ToString(), happened == DeliveryEvent.Deferred ? next : null);
+                if (happened == DeliveryEvent.Deferred)
+                {
+                    SettleLog.Deferred(log, spooled.Id.ToString(), LogText.Clean(to), message.Destination.Name, outcome.Reply.ToString(), next);
+                }
+                else
+                {
+                    SettleLog.Ended(log, spooled.Id.ToString(), LogText.Clean(to), word, message.Destination.Name, outcome.Reply.ToString());
+                }
             }
         }
     }
