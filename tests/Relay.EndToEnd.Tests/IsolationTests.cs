@@ -40,7 +40,7 @@ public sealed class IsolationTests
             await using RelayProcess relay = await RelayProcess.StartAsync(new RelaySettings
             {
                 Dns = $"servers = [\"{dns.EndPoint}\"]",
-                Delivery = $"port = {port}\n[delivery.timeouts]\nconnect = \"3s\"\ngreeting = \"3s\"\ncommand = \"3s\"",
+                Delivery = $"port = {port}\n[delivery.timeouts]\nconnect = \"3s\"\ngreeting = \"3s\"\ncommand = \"3s\"\ndata = \"3s\"\nbody = \"3s\"\nend_of_data = \"3s\"",
                 Log = "level = \"warning\"",
                 Limits = "connections_per_address = 1000",
             });

@@ -9,7 +9,7 @@ internal sealed record FuzzTarget(string Name, IReadOnlyList<byte[]> Tokens, Fuz
 
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
-        Of<LineTarget>(), Of<CommandTarget>(), Of<MailboxTarget>(), Of<ParameterTarget>(), Of<XTextTarget>(), Of<DataTarget>(), Of<ChunkTarget>(),
+        Of<LineTarget>(), Of<CommandTarget>(), Of<OutboundTarget>(), Of<MailboxTarget>(), Of<ParameterTarget>(), Of<XTextTarget>(), Of<DataTarget>(), Of<ChunkTarget>(),
         Of<ReplyTarget>(), Of<ProxyTarget>(), Of<XClientTarget>(), Of<EnvelopeTarget>(), Of<SessionTarget>(), Of<ModelTarget>(),
     ];
 

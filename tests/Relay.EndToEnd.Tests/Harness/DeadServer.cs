@@ -7,6 +7,9 @@ namespace Relay.EndToEnd.Tests.Harness;
 /// <summary>A mail server that is dead in one of many ways. Disposing ends it.</summary>
 internal sealed class DeadServer : IAsyncDisposable
 {
+    private const string Silence = "";
+    private const string End = "(end)";
+
     private readonly TcpListener? _listener;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<Task, bool> _sessions = new();
@@ -34,6 +37,20 @@ internal sealed class DeadServer : IAsyncDisposable
         /// <summary>The connection comes about, or not even that, and nobody takes it.</summary>
         NeverAccepts,
         NeverGreets,
+        SilentAfterEhlo,
+
+        /// <summary>Offers STARTTLS and says nothing to it.</summary>
+        SilentAfterStartTls,
+
+        /// <summary>Answers STARTTLS, and no handshake.</summary>
+        SilentInHandshake,
+        SilentAfterMail,
+        SilentAfterRcpt,
+        SilentAfterData,
+
+        /// <summary>Reads nothing behind its 354: the window closes.</summary>
+        TakesNoBody,
+        SilentAfterBody,
         ClosesAtOnce,
 
         /// <summary>421 for a greeting.</summary>
@@ -42,7 +59,6 @@ internal sealed class DeadServer : IAsyncDisposable
         /// <summary>554 for a greeting.</summary>
         RefusesService,
         ClosesAfterEhlo,
-        SilentAfterMail,
 
         /// <summary>451 to every recipient.</summary>
         DefersAll,
@@ -104,38 +120,43 @@ internal sealed class DeadServer : IAsyncDisposable
             await writer.WriteLineAsync(greeting.AsMemory(), _stop.Token);
             while (greeting[0] == '2' && await reader.ReadLineAsync(_stop.Token) is { } line)
             {
-                string? reply = line[..Math.Min(4, line.Length)].ToUpperInvariant() switch
+                string reply = line[..Math.Min(4, line.Length)].ToUpperInvariant() switch
                 {
-                    "EHLO" => "250 dead",
-                    "MAIL" when _death == Death.ClosesAfterEhlo => null,
-                    "MAIL" when _death == Death.SilentAfterMail => "",
-                    "RCPT" when _death == Death.DefersAll => "451 4.3.0 later",
-                    "DATA" when _death == Death.Drops => "354 go on",
+                    "EHLO" => _death == Death.SilentAfterEhlo ? Silence : _death is Death.SilentAfterStartTls or Death.SilentInHandshake ? "250-dead\r\n250 STARTTLS" : "250 dead",
+                    "STAR" => _death == Death.SilentInHandshake ? "220 go on" : Silence,
+                    "MAIL" => _death == Death.ClosesAfterEhlo ? End : _death == Death.SilentAfterMail ? Silence : "250 ok",
+                    "RCPT" => _death == Death.DefersAll ? "451 4.3.0 later" : _death == Death.SilentAfterRcpt ? Silence : "250 ok",
+                    "DATA" => _death == Death.SilentAfterData ? Silence : "354 go on",
                     "QUIT" => "221 bye",
                     _ => "250 ok",
                 };
-                if (reply is null)
+                if (reply == End)
                 {
                     return;
                 }
 
-                if (reply.Length == 0)
+                if (reply != Silence)
+                {
+                    await writer.WriteLineAsync(reply.AsMemory(), _stop.Token);
+                }
+
+                bool body = reply.StartsWith("354", StringComparison.Ordinal);
+                while (body && _death != Death.TakesNoBody && await reader.ReadLineAsync(_stop.Token) is not (null or "."))
+                {
+                }
+
+                if (reply == Silence || (body && _death != Death.Drops) || (line.StartsWith("STARTTLS", StringComparison.OrdinalIgnoreCase)))
                 {
                     await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, _stop.Token);
                 }
 
-                if (reply.StartsWith("354", StringComparison.Ordinal))
+                if (body)
                 {
-                    await writer.WriteLineAsync(reply.AsMemory(), _stop.Token);
-                    while (await reader.ReadLineAsync(_stop.Token) is not (null or "."))
-                    {
-                    }
-
-                    reply = "421 4.3.2 gone";
+                    await writer.WriteLineAsync("421 4.3.2 gone".AsMemory(), _stop.Token);
+                    return;
                 }
 
-                await writer.WriteLineAsync(reply.AsMemory(), _stop.Token);
-                if (reply.StartsWith("421", StringComparison.Ordinal) || reply.StartsWith("221", StringComparison.Ordinal))
+                if (reply.StartsWith("221", StringComparison.Ordinal))
                 {
                     return;
                 }

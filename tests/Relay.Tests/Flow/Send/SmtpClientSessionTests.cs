@@ -268,7 +268,8 @@ public class SmtpClientSessionTests
     [Theory]
     [InlineData("451 4.3.0 later", "Deferred 451 4.3.0 later")]
     [InlineData("554 5.6.0 no", "Failed 554 5.6.0 no")]
-    public async Task L8_a_refusal_of_the_message_is_everyones_outcome(string reply, string outcome)
+    [InlineData("250 2.0.0 at last", "Delivered 250 2.0.0 at last")]
+    public async Task L8_the_reply_to_the_message_is_everyones_outcome_also_after_nine_minutes(string reply, string outcome)
     {
         await using var at = new SessionFixture(WithoutChunks);
         await at.Add("hello\r\n");
