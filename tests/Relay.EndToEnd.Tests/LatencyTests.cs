@@ -32,6 +32,27 @@ public sealed class LatencyTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task NET5_over_a_long_way_that_gives_octet_by_octet_and_stalls_nothing_goes_wrong(bool chunking)
+    {
+        int port = FreePort.On("127.0.0.1");
+        const int Messages = 20;
+        int roundTrip = LongForm.Wanted ? 2000 : 300;
+        await using PostfixInstance receiver = await PostfixInstance.StartAsync("127.0.0.1", port, Dropping + (chunking ? "" : "\nsmtpd_discard_ehlo_keywords = chunking"));
+        await using DelayProxy proxy = DelayProxy.Start("127.0.0.1", port, TimeSpan.FromMilliseconds(roundTrip), byOctets: true);
+        await using RelayProcess relay = await RelayProcess.StartAsync(RelaySettings.SmartHost("127.0.0.1", proxy.Port) with { Delivery = "connections = 1" });
+        await SmtpSource.SendAsync("127.0.0.1", relay.Port, Messages, 10, 1000, $"box@{PostfixInstance.Domain}");
+        proxy.Open();
+        await Eventually.Value(() => proxy.Messages >= Messages ? "all" : null, () => $"{Messages} messages at the receiver; there are {proxy.Messages}\n{receiver.Log}", TimeSpan.FromMinutes(5));
+        Assert.Equal(0, await relay.StopAsync());
+        Figure.Report(string.Create(CultureInfo.InvariantCulture, $"NET5, {roundTrip} ms of round trip, octet by octet, {(chunking ? "BDAT" : "DATA")}: {Messages} messages in {proxy.Flights} flights and {proxy.Elapsed.TotalSeconds:0.0} s from the first to the last"));
+        Assert.Equal(Messages, proxy.Messages);
+        Assert.Equal(Messages, relay.Deliveries.Read().Count(static r => r.Event == "delivered"));
+        Assert.DoesNotContain(relay.Deliveries.Read(), static r => r.Event is not ("received" or "delivered"));
+    }
+
+    [Theory]
     [InlineData(0, 3000, 3000)]
     [InlineData(20, 1500, 400)]
     [InlineData(100, 1000, 100)]

@@ -21,6 +21,7 @@ internal sealed class DelayProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<Task, bool> _tasks = new();
     private readonly IPEndPoint _server;
     private readonly TimeSpan _oneWay;
+    private readonly bool _byOctets;
     private readonly Task _accepting;
     private int _connections;
     private int _flights;
@@ -28,8 +29,9 @@ internal sealed class DelayProxy : IAsyncDisposable
     private long _first;
     private long _last;
 
-    private DelayProxy(IPEndPoint server, TimeSpan roundTrip)
+    private DelayProxy(IPEndPoint server, TimeSpan roundTrip, bool byOctets)
     {
+        _byOctets = byOctets;
         _server = server;
         _oneWay = roundTrip / 2;
         _listener.Start(100);
@@ -48,7 +50,8 @@ internal sealed class DelayProxy : IAsyncDisposable
     /// <summary>From the first of them to the last.</summary>
     public TimeSpan Elapsed => Stopwatch.GetElapsedTime(Volatile.Read(ref _first), Volatile.Read(ref _last));
 
-    public static DelayProxy Start(string address, int port, TimeSpan roundTrip) => new(new IPEndPoint(IPAddress.Parse(address), port), roundTrip);
+    /// <summary><paramref name="byOctets"/>: every octet comes alone, and one piece in twenty a quarter of a second late.</summary>
+    public static DelayProxy Start(string address, int port, TimeSpan roundTrip, bool byOctets = false) => new(new IPEndPoint(IPAddress.Parse(address), port), roundTrip, byOctets);
 
     public void Open() => _gate.TrySetResult();
 
@@ -156,7 +159,21 @@ internal sealed class DelayProxy : IAsyncDisposable
                 await Task.Delay(wait, TimeProvider.System, _stop.Token);
             }
 
-            await to.SendAsync(octets, _stop.Token);
+            if (!_byOctets)
+            {
+                await to.SendAsync(octets, _stop.Token);
+                continue;
+            }
+
+            if (Random.Shared.Next(20) == 0)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(250), TimeProvider.System, _stop.Token);
+            }
+
+            for (int i = 0; i < octets.Length; i++)
+            {
+                await to.SendAsync(octets.AsMemory(i, 1), _stop.Token);
+            }
         }
 
         to.Shutdown(SocketShutdown.Send);
