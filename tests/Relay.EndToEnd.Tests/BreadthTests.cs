@@ -43,7 +43,7 @@ public sealed class BreadthTests
         TimeSpan first = Stopwatch.GetElapsedTime(start);
         TimeSpan cpu = relay.ProcessorTime;
         long begun = Stopwatch.GetTimestamp();
-        await Eventually.Value(() => metrics.Settled("delivered") >= messages ? "all" : null, () => $"{messages} deliveries; there are {metrics.Settled("delivered")}", Limit);
+        await Eventually.Value(() => metrics.Settled("delivered") >= messages ? "all" : null, () => $"{messages} deliveries; there are {metrics.Settled("delivered")}", Limit, TimeSpan.FromSeconds(1));
         double rate = messages / Stopwatch.GetElapsedTime(begun).TotalSeconds;
         cpu = relay.ProcessorTime - cpu;
         double opened = metrics.Value("relay_outbound_opened_total");

@@ -15,13 +15,13 @@ internal static class Eventually
     public static Task<T> Value<T>(Func<T?> probe, string what, TimeSpan? within = null)
         where T : class => Value(probe, () => what, within);
 
-    /// <summary>As above; <paramref name="what"/> is asked at the end of the wait, so that it can tell how far things got.</summary>
-    public static async Task<T> Value<T>(Func<T?> probe, Func<string> what, TimeSpan? within = null)
+    /// <summary>As above; <paramref name="what"/> is asked at the end of the wait, so that it can tell how far things got. <paramref name="every"/>: how often is looked, where a look costs what is measured.</summary>
+    public static async Task<T> Value<T>(Func<T?> probe, Func<string> what, TimeSpan? within = null, TimeSpan? every = null)
         where T : class
     {
         TimeSpan limit = within ?? Soon;
         long start = Stopwatch.GetTimestamp();
-        using var timer = new PeriodicTimer(Interval, TimeProvider.System);
+        using var timer = new PeriodicTimer(every ?? Interval, TimeProvider.System);
         while (true)
         {
             if (probe() is { } value)

@@ -23,8 +23,6 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
     /// <summary>Content up to here may be in memory, and go out before the replies to the recipients are in.</summary>
     private const int LargeBody = 64 * 1024;
 
-    private const int PieceLength = 64 * 1024;
-
     /// <summary>So much is written before it is flushed: a connection's share of memory.</summary>
     private const int FlightLength = 64 * 1024;
 
@@ -40,6 +38,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
     private readonly Queue<AwaitedReply> _awaited = new();
     private readonly Queue<TransactionPart> _open = new();
     private readonly Stack<TransactionPart> _spare = new();
+    private readonly ContentWriter _content = new(connection);
     private readonly bool _lmtp = connection.Key.Scheme == NextHopScheme.Lmtp;
     private SmtpClientSession? _session;
     private ITransactionSource? _source;
@@ -293,13 +292,9 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
             // RFC 2920 §3.1: a server that says 354 without a recipient gets an empty message, and whatever it answers counts for nothing.
             connection.Output.Write(".\r\n"u8);
         }
-        else if (part is { IsLarge: false, Content: { } content })
-        {
-            WriteContent(part, content);
-        }
         else
         {
-            failure = await WriteInPiecesAsync(part).ConfigureAwait(false);
+            failure = await WritePiecesAsync(part).ConfigureAwait(false);
         }
 
         part.ReleaseContent();
@@ -313,45 +308,26 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
         return _unflushed >= FlightLength ? await FlushAsync().ConfigureAwait(false) : null;
     }
 
-    private void WriteContent(TransactionPart part, in ReadOnlySequence<byte> content)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<AttemptFailure?> WritePiecesAsync(TransactionPart part)
     {
-        DataEncoder encoder = Encoder(part);
-        foreach (ReadOnlyMemory<byte> segment in content)
-        {
-            Write(part, ref encoder, segment.Span);
-        }
-
-        Finish(part, encoder);
-    }
-
-    private async ValueTask<AttemptFailure?> WriteInPiecesAsync(TransactionPart part)
-    {
-        DataEncoder encoder = Encoder(part);
-        SpoolBody body = part.Transaction.Body;
-        byte[] piece = ArrayPool<byte>.Shared.Rent(PieceLength);
         try
         {
-            for (long at = 0; at < body.Length; at += PieceLength)
+            _content.Begin(part);
+            bool more;
+            do
             {
                 if (_unflushed >= FlightLength && await FlushAsync().ConfigureAwait(false) is { } failure)
                 {
                     return failure;
                 }
 
-                int length = (int)Math.Min(PieceLength, body.Length - at);
-                if (part.Content is { } cached)
-                {
-                    foreach (ReadOnlyMemory<byte> segment in cached.Slice(at, length))
-                    {
-                        Write(part, ref encoder, segment.Span);
-                    }
-                }
-                else
-                {
-                    body.Read(at, piece.AsSpan(0, length));
-                    Write(part, ref encoder, piece.AsSpan(0, length));
-                }
+                more = _content.WriteMore(out int octets);
+                _unflushed += octets;
             }
+            while (more);
+
+            return null;
         }
         catch (SpoolReadException e)
         {
@@ -359,37 +335,6 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
             AttemptFailure unreadable = AttemptFailure.Unreadable(e);
             part.Transaction.Result.SetRest(unreadable.Outcome);
             return unreadable;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(piece);
-        }
-
-        Finish(part, encoder);
-        return null;
-    }
-
-    private static DataEncoder Encoder(TransactionPart part) => new(raw: !part.Transaction.Message.Message.Envelope.Flags.HasFlag(EnvelopeFlags.HasLeadingDot));
-
-    private void Write(TransactionPart part, ref DataEncoder encoder, ReadOnlySpan<byte> octets)
-    {
-        _unflushed += octets.Length;
-        if (part.IsChunk)
-        {
-            // Exactly what is stored, a last line without CRLF included: the count is that of the content, and who must have lines completes it.
-            connection.Output.Write(octets);
-        }
-        else
-        {
-            encoder.Write(octets, connection.Output);
-        }
-    }
-
-    private void Finish(TransactionPart part, in DataEncoder encoder)
-    {
-        if (!part.IsChunk)
-        {
-            encoder.Finish(connection.Output);
         }
     }
 
@@ -431,11 +376,11 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<AttemptFailure?> ReadAsync()
     {
-        SmtpPhase phase = _awaited.Peek().Phase;
-        ReplyRead read = await connection.ReadReplyAsync(TimeoutOf(phase)).ConfigureAwait(false);
+        AwaitedReply awaited = _awaited.Peek();
+        ReplyRead read = await connection.ReadReplyAsync(awaited.TimeoutIn(Session.Timeouts)).ConfigureAwait(false);
         if (read.Failure is { } lost)
         {
-            return read.IsMalformed ? AttemptFailure.Protocol(FailureScope.Connection, lost) : AttemptFailure.Lost(lost, phase);
+            return read.IsMalformed ? AttemptFailure.Protocol(FailureScope.Connection, lost) : AttemptFailure.Lost(lost, awaited.Phase);
         }
 
         PeerReply reply = read.Reply;
@@ -458,107 +403,26 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
         return null;
     }
 
-    private TimeSpan TimeoutOf(SmtpPhase phase) => phase switch
-    {
-        SmtpPhase.Data => Session.Timeouts.Data,
-        SmtpPhase.End => Session.Timeouts.EndOfData,
-        _ => Session.Timeouts.Command,
-    };
-
     /// <summary>Takes a reply for what it answers. A failure ends the connection.</summary>
     private AttemptFailure? Take(in PeerReply reply)
     {
         (TransactionPart part, SmtpPhase phase, int recipient) = _awaited.Peek();
         _heard = true;
-        AttemptFailure? failure = AttemptFailure.OfReply(phase, reply);
-        if (failure is { Scope: FailureScope.Host or FailureScope.Connection } && (phase != SmtpPhase.End || failure.OutOfStep))
+        bool inOrder = !part.OutOfOrder;
+        AttemptFailure? failure = part.Take(phase, recipient, reply, _lmtp, out bool isAnswered);
+        if (inOrder && part.OutOfOrder)
         {
-            return failure;
+            Distrust();
         }
 
-        switch (phase)
-        {
-            case SmtpPhase.Mail when failure is not null && part.Follows && reply.Code == 503:
-                // It doesn't see that the transaction before has ended: what it says of this one is about another.
-                Distrust();
-                part.OutOfOrder = true;
-                part.IsOpenAtServer = true;
-                break;
-            case SmtpPhase.Mail:
-                part.MailAccepted = failure is null;
-                part.IsOpenAtServer = part.MailAccepted;
-                Settle(part, failure);
-                break;
-            case SmtpPhase.Recipient when failure is null:
-                part.Accepted++;
-                break;
-            case SmtpPhase.Recipient when part.IsOpen(recipient) && !part.OutOfOrder:
-                part.Transaction.Result.Outcomes[recipient] = failure!.Outcome;
-                break;
-            case SmtpPhase.Data when failure is null && (part.OutOfOrder || (_lmtp && part.Accepted == 0)):
-                // RFC 2033 §4.2: no reply would come to the end.
-                return AttemptFailure.Protocol(FailureScope.Host, "the server answered DATA with 354 without a recipient");
-            case SmtpPhase.Data:
-                part.MayGoOn = failure is null;
-                part.Next = failure is null ? part.Next : TransactionStep.Written;
-                Settle(part, failure);
-                break;
-            case SmtpPhase.End:
-                return TakeEnd(part, reply, failure);
-        }
-
-        _awaited.Dequeue();
-        part.Unanswered--;
-        return null;
-    }
-
-    private AttemptFailure? TakeEnd(TransactionPart part, in PeerReply reply, AttemptFailure? failure)
-    {
-        if (failure is null && !part.ContentSent)
-        {
-            return AttemptFailure.Protocol(FailureScope.Host, "the server took the message before it had all of it");
-        }
-
-        // One reply for each recipient that was accepted, and one when there was none (RFC 2033 §4.2).
-        bool last = !_lmtp || ++part.EndReplies >= part.Accepted;
-        if (part.OutOfOrder)
-        {
-            if (failure is null)
-            {
-                part.SetRest(AttemptFailure.Protocol(FailureScope.Message, "the server answered out of order").Unconfirmed().Outcome);
-            }
-        }
-        else if (part.Accepted > 0)
-        {
-            RecipientOutcome outcome = failure?.Outcome ?? new RecipientOutcome(OutcomeKind.Delivered, reply);
-            if (_lmtp)
-            {
-                part.SetNext(outcome);
-            }
-            else
-            {
-                part.SetRest(outcome);
-            }
-
-            _hasDelivered |= failure is null;
-            part.IsOpenAtServer = part.IsChunk && failure is not null;
-        }
-
-        if (last)
+        _hasDelivered |= part.HasDelivered;
+        if (isAnswered)
         {
             _awaited.Dequeue();
             part.Unanswered--;
         }
 
-        return failure is { Scope: FailureScope.Host } ? failure : null;
-    }
-
-    private static void Settle(TransactionPart part, AttemptFailure? failure)
-    {
-        if (failure is not null && !part.OutOfOrder)
-        {
-            part.SetRest(failure.Outcome);
-        }
+        return failure;
     }
 
     /// <summary>Ends the transactions that are written and answered whole.</summary>

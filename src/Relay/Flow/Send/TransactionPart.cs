@@ -1,4 +1,5 @@
 using System.Buffers;
+using Relay.Protocol.Smtp;
 using Relay.Spool;
 
 namespace Relay.Flow.Send;
@@ -45,13 +46,14 @@ internal sealed class TransactionPart
     /// <summary>Replies to what was written of it that haven't come.</summary>
     public int Unanswered { get; set; }
 
-    public bool MailAccepted { get; set; }
-
     /// <summary>Recipients to whom the server said yes.</summary>
-    public int Accepted { get; set; }
+    public int Accepted { get; private set; }
 
     /// <summary>The server said 354.</summary>
-    public bool MayGoOn { get; set; }
+    public bool MayGoOn { get; private set; }
+
+    /// <summary>The server has taken the message for somebody.</summary>
+    public bool HasDelivered { get; private set; }
 
     /// <summary>Its content was written to the last octet, but that may still be here.</summary>
     public bool ContentWritten { get; set; }
@@ -60,13 +62,13 @@ internal sealed class TransactionPart
     public bool ContentSent { get; set; }
 
     /// <summary>Replies to the end of the content that came.</summary>
-    public int EndReplies { get; set; }
+    public int EndReplies { get; private set; }
 
     /// <summary>The server had not ended the transaction before when it saw this one's MAIL: nothing it said of this one counts.</summary>
-    public bool OutOfOrder { get; set; }
+    public bool OutOfOrder { get; private set; }
 
     /// <summary>The server may have the transaction open still, so that the next one's MAIL would be refused, or worse, its recipients join this sender.</summary>
-    public bool IsOpenAtServer { get; set; }
+    public bool IsOpenAtServer { get; private set; }
 
     /// <summary>
     /// Takes the recipients from <paramref name="first"/> on that have no outcome, at most <paramref name="limit"/>, and the content into memory unless that is large: what can't be read is known before anything is
@@ -90,7 +92,7 @@ internal sealed class TransactionPart
 
         NextRecipient = _first;
         Next = TransactionStep.Begin;
-        IsChunk = Holds = Follows = MailAccepted = MayGoOn = ContentWritten = ContentSent = OutOfOrder = IsOpenAtServer = false;
+        IsChunk = Holds = Follows = HasDelivered = MayGoOn = ContentWritten = ContentSent = OutOfOrder = IsOpenAtServer = false;
         Unanswered = Accepted = EndReplies = 0;
         IsLarge = transaction.Body.Length > largeBody;
         Content = Load(transaction.Body);
@@ -121,6 +123,52 @@ internal sealed class TransactionPart
         }
     }
 
+    /// <summary>
+    /// Takes a reply to one of its commands: what it means for the recipients, and for what may be said next. A failure ends the connection. <paramref name="isAnswered"/>: the command gets no further reply, as the end
+    /// of a message does by LMTP.
+    /// </summary>
+    public AttemptFailure? Take(SmtpPhase phase, int recipient, in PeerReply reply, bool lmtp, out bool isAnswered)
+    {
+        isAnswered = false;
+        AttemptFailure? failure = AttemptFailure.OfReply(phase, reply);
+        if (failure is { Scope: FailureScope.Host or FailureScope.Connection } && (phase != SmtpPhase.End || failure.OutOfStep))
+        {
+            return failure;
+        }
+
+        switch (phase)
+        {
+            case SmtpPhase.Mail when failure is not null && Follows && reply.Code == 503:
+                // It doesn't see that the transaction before has ended: what it says of this one is about another.
+                OutOfOrder = true;
+                IsOpenAtServer = true;
+                break;
+            case SmtpPhase.Mail:
+                IsOpenAtServer = failure is null;
+                Refuse(failure);
+                break;
+            case SmtpPhase.Recipient when failure is null:
+                Accepted++;
+                break;
+            case SmtpPhase.Recipient when IsOpen(recipient) && !OutOfOrder:
+                Transaction.Result.Outcomes[recipient] = failure!.Outcome;
+                break;
+            case SmtpPhase.Data when failure is null && (OutOfOrder || (lmtp && Accepted == 0)):
+                // RFC 2033 §4.2: no reply would come to the end.
+                return AttemptFailure.Protocol(FailureScope.Host, "the server answered DATA with 354 without a recipient");
+            case SmtpPhase.Data:
+                MayGoOn = failure is null;
+                Next = failure is null ? Next : TransactionStep.Written;
+                Refuse(failure);
+                break;
+            case SmtpPhase.End:
+                return TakeEnd(reply, failure, lmtp, out isAnswered);
+        }
+
+        isAnswered = true;
+        return null;
+    }
+
     public bool IsOpen(int recipient) => Transaction.Result.Outcomes[recipient].Kind == OutcomeKind.None;
 
     /// <summary>The content has been copied on its way.</summary>
@@ -138,6 +186,50 @@ internal sealed class TransactionPart
     {
         ReleaseContent();
         _transaction = null;
+    }
+
+    private AttemptFailure? TakeEnd(in PeerReply reply, AttemptFailure? failure, bool lmtp, out bool isAnswered)
+    {
+        isAnswered = false;
+        if (failure is null && !ContentSent)
+        {
+            return AttemptFailure.Protocol(FailureScope.Host, "the server took the message before it had all of it");
+        }
+
+        // One reply for each recipient that was accepted, and one when there was none (RFC 2033 §4.2).
+        isAnswered = !lmtp || ++EndReplies >= Accepted;
+        if (OutOfOrder)
+        {
+            if (failure is null)
+            {
+                SetRest(AttemptFailure.Protocol(FailureScope.Message, "the server answered out of order").Unconfirmed().Outcome);
+            }
+        }
+        else if (Accepted > 0)
+        {
+            RecipientOutcome outcome = failure?.Outcome ?? new RecipientOutcome(OutcomeKind.Delivered, reply);
+            if (lmtp)
+            {
+                SetNext(outcome);
+            }
+            else
+            {
+                SetRest(outcome);
+            }
+
+            HasDelivered |= failure is null;
+            IsOpenAtServer = IsChunk && failure is not null;
+        }
+
+        return failure is { Scope: FailureScope.Host } ? failure : null;
+    }
+
+    private void Refuse(AttemptFailure? failure)
+    {
+        if (failure is not null && !OutOfOrder)
+        {
+            SetRest(failure.Outcome);
+        }
     }
 
     private ReadOnlySequence<byte>? Load(SpoolBody body)
