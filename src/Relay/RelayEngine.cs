@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
@@ -120,7 +121,7 @@ public sealed class RelayEngine : IAsyncDisposable
 
         _options = options;
         DeliverySettings settings = SettingsFor(options);
-        _queue?.Apply(RoutesOf(options, settings), key => NewSite(key, settings), settings.Retry);
+        _queue?.Apply(RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry);
         _settlement?.Apply(settings.Retry);
         _delivery?.Apply(settings);
         _bounces?.Apply(options.Hostname);
@@ -181,7 +182,7 @@ public sealed class RelayEngine : IAsyncDisposable
         DeliverySettings settings = SettingsFor(options);
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
-        MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
+        MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
         BounceMessage bounces = _bounces = new BounceMessage(spool, queue, options.Hostname, _time);
         _settlement = new Settlement(spool, queue, bounces, _deliveries, _metrics, settings.Retry, _time, Random.Shared, _log);
         _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, _metrics, settings);
@@ -266,6 +267,15 @@ public sealed class RelayEngine : IAsyncDisposable
 
     private DeliverySettings SettingsFor(EngineOptions options)
     {
+        foreach ((EgressSource source, IPAddress address) in options.Sources.SelectMany(static s => new[] { s.Ipv4, s.Ipv6 }.OfType<IPAddress>().Select(a => (s, a))))
+        {
+            // The address may still come, so it is no error; but nobody should have to wait for mail to find out.
+            if (SocketDialer.FaultOf(address) is { } fault)
+            {
+                SettleLog.SourceUnusable(_log, source.Name, fault);
+            }
+        }
+
         return new DeliverySettings(
             options.Delivery,
             new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),

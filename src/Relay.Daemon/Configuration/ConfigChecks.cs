@@ -116,7 +116,7 @@ internal static class ConfigChecks
         var networks = new Dictionary<IPNetwork, string>();
         for (int i = 0; i < draft.Tenants.All.Count; i++)
         {
-            TenantOptions tenant = draft.Tenants.All[i];
+            TenantOptions tenant = draft.Tenants.All[i].Options;
             string path = string.Create(CultureInfo.InvariantCulture, $"tenant[{i}].");
             if (tenant.Name.Length > 0 && !names.Add(tenant.Name))
             {

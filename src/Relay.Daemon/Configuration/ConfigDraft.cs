@@ -47,7 +47,7 @@ internal sealed class ConfigDraft
         Log = options.Log;
         Listeners.AddRange(engine.Listeners.Select(static l => new ListenerDraft { EndPoint = l.EndPoint, Role = l.Role, Tls = l.Tls, ProxyFrom = l.ProxyFrom }));
         LimitRules.AddRange(engine.Delivery.LimitRules);
-        Tenants.AddRange(engine.Tenants);
+        Tenants.AddRange(engine.Tenants.Select(static t => new TenantDraft { Options = t, Egress = t.Egress?.Name }));
         Routes.AddRange(engine.Routes.Select(static r => new RouteDraft
         {
             Domain = r.Domain,
@@ -102,7 +102,7 @@ internal sealed class ConfigDraft
 
     public Entries<LimitRule> LimitRules { get; } = new();
 
-    public Entries<TenantOptions> Tenants { get; } = new();
+    public Entries<TenantDraft> Tenants { get; } = new();
 
     public AdminOptions Admin { get; set; } = new();
 
@@ -132,8 +132,10 @@ internal sealed class ConfigDraft
             Limits = Limits,
             Smtp = Smtp,
             Dns = Dns,
-            Delivery = Delivery with { LimitRules = [.. LimitRules.All] },
-            Tenants = [.. Tenants.All],
+            Delivery = Delivery with { LimitRules = [.. LimitRules.All], Egress = EgressOf(Egress) },
+            Sources = [.. Sources.Select(Build)],
+            Pools = [.. Pools.Select(p => EgressOf(p.Name)!)],
+            Tenants = [.. Tenants.All.Select(t => t.Options with { Egress = EgressOf(t.Egress) })],
             Routes = [.. Routes.Select(r => new RouteOptions
             {
                 Domain = r.Domain!,

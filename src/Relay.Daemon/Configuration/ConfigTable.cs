@@ -202,12 +202,14 @@ internal static class ConfigTable
         },
         new("tenant", "Those whose mail shares this relay fairly; may stand there many times. One called `default` speaks of all clients that are nobody else's.",
         [
-            ConfigKey.Of("name", ConfigTypes.Name, d => d.Tenants.Current.Name is { Length: > 0 } name ? name : null, (d, v) => d.Tenants.Current = d.Tenants.Current with { Name = v },
+            ConfigKey.Of("name", ConfigTypes.Name, d => d.Tenants.Current.Options.Name is { Length: > 0 } name ? name : null, (d, v) => d.Tenants.Current.Options = d.Tenants.Current.Options with { Name = v },
                 "What it is called in reports.", required: true),
-            ConfigKey.Of("networks", new ListType<IPNetwork>(ConfigTypes.Network), d => d.Tenants.Current.Networks, (d, v) => d.Tenants.Current = d.Tenants.Current with { Networks = v },
+            ConfigKey.Of("networks", new ListType<IPNetwork>(ConfigTypes.Network), d => d.Tenants.Current.Options.Networks, (d, v) => d.Tenants.Current.Options = d.Tenants.Current.Options with { Networks = v },
                 "Where its clients are; of networks within each other the narrowest counts."),
-            ConfigKey.Of("weight", Weight, d => d.Tenants.Current.Weight, (d, v) => d.Tenants.Current = d.Tenants.Current with { Weight = v },
+            ConfigKey.Of("weight", Weight, d => d.Tenants.Current.Options.Weight, (d, v) => d.Tenants.Current.Options = d.Tenants.Current.Options with { Weight = v },
                 "Its share, beside those of others that have mail for the same site."),
+            ConfigKey.Of("egress", ConfigTypes.Name, d => d.Tenants.Current.Egress, (d, v) => d.Tenants.Current.Egress = v,
+                "The `[[source]]` or `[[pool]]` from which its mail leaves, where no route says another.", "as `[delivery]` says"),
         ])
         {
             Items = new(d => d.Tenants.All.Count, (d, i) => d.Tenants.Select(i), d => d.Tenants.Add()),

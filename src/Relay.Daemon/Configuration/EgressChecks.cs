@@ -41,6 +41,11 @@ internal static class EgressChecks
             CheckEgress(draft, reader, draft.Routes[i].Egress, path + "egress");
             CheckLogin(draft, reader, draft.Routes[i], path);
         }
+
+        for (int i = 0; i < draft.Tenants.All.Count; i++)
+        {
+            CheckEgress(draft, reader, draft.Tenants.All[i].Egress, string.Create(CultureInfo.InvariantCulture, $"tenant[{i}].egress"));
+        }
     }
 
     private static void CheckName(ConfigDraft draft, ConfigReader reader, HashSet<string> names, string? name, string path)

@@ -14,4 +14,7 @@ public sealed record TenantOptions
 
     /// <summary>Its share, beside those of others that have mail for the same site: 1 or more.</summary>
     public int Weight { get; init; } = 1;
+
+    /// <summary>From where its mail leaves, unless a route says otherwise; null: as all mail does.</summary>
+    public EgressPool? Egress { get; init; }
 }

@@ -102,6 +102,7 @@ public sealed class ConfigErrorTests
     [InlineData("[[tenant]]\nname = \"a\"\n[[tenant]]\nname = \"a\"", "relay.toml:4:8: a is the name of a tenant above: write all its networks there, or choose another name")]
     [InlineData("[[tenant]]\nname = \"a\"\nnetworks = [\"10.0.0.0/8\"]\n[[tenant]]\nname = \"b\"\nnetworks = [\"10.0.0.0/8\"]",
         "relay.toml:6:12: 10.0.0.0/8 is a network of a already: it can belong to one tenant")]
+    [InlineData("[[tenant]]\nname = \"a\"\negress = \"b\"", "relay.toml:3:10: there is no [[source]] and no [[pool]] b")]
     [InlineData("[[tenant]]\nname = \"a\"\nweight = 0", "relay.toml:3:10: 0 is out of range: write a number from 1 to 1000")]
     public void A_wrong_tenant_says_what_would_be_right(string text, string error) => Assert.Equal(error, Config.Error(text));
 

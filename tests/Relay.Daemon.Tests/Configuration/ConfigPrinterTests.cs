@@ -90,6 +90,10 @@ public sealed class ConfigPrinterTests
         weight = 3
         [[tenant]]
         name = "default"
+        egress = "one"
+        [[source]]
+        name = "one"
+        address4 = "192.0.2.7"
         [log]
         deliveries = ""
         """)]

@@ -74,6 +74,7 @@ public sealed class ConfigValueTests
             rate = "1000/1h"
             recipients_per_message = 20
             pipeline_depth = 4
+            egress = "both"
 
             [delivery.timeouts]
             connect = "1s"
@@ -103,10 +104,24 @@ public sealed class ConfigValueTests
             rate = "10/1s"
             recipients_per_message = 5
 
+            [[source]]
+            name = "one"
+            address4 = "192.0.2.7"
+            hostname = "one.example.net"
+
+            [[source]]
+            name = "two"
+            address6 = "2001:db8::7"
+
+            [[pool]]
+            name = "both"
+            sources = ["one", "two:3"]
+
             [[tenant]]
             name = "shop"
             networks = ["10.1.0.0/16"]
             weight = 4
+            egress = "one"
 
             [admin]
             address = "127.0.0.1:0"
@@ -164,7 +179,12 @@ public sealed class ConfigValueTests
             new LimitRule { Domain = "*.strict.example", Connections = 2, MessagesPerConnection = 10 },
             new LimitRule { Mx = "mx.example.net", Rate = new Rate(10, TimeSpan.FromSeconds(1)), RecipientsPerMessage = 5 },
         ], engine.Delivery.LimitRules);
+        Assert.Equal(["one", "two"], engine.Sources.Select(static s => s.Name));
+        EgressPool pool = Assert.Single(engine.Pools);
+        Assert.Equal([("one", 1), ("two", 3)], pool.Shares.Select(static s => (s.Source.Name, s.Weight)));
+        Assert.Equal(pool, engine.Delivery.Egress);
         TenantOptions tenant = Assert.Single(engine.Tenants);
+        Assert.Equal("one.example.net", Assert.Single(tenant.Egress!.Shares).Source.Hostname);
         Assert.Equal(("shop", IPNetwork.Parse("10.1.0.0/16"), 4), (tenant.Name, Assert.Single(tenant.Networks), tenant.Weight));
         Assert.Equal(IPEndPoint.Parse("127.0.0.1:0"), options.Admin.EndPoint);
         Assert.Equal(LogLevel.Debug, options.Log.Level);

@@ -137,6 +137,8 @@ internal sealed class DelayProxy : IAsyncDisposable
             while ((length = await from.ReceiveAsync(buffer, _stop.Token)) > 0)
             {
                 long due = Stopwatch.GetTimestamp() + (long)(_oneWay.TotalSeconds * Stopwatch.Frequency);
+                // Acknowledged at once: the wait of a delayed acknowledgement is no part of the way that is played here.
+                from.SetRawSocketOption(6, 12, BitConverter.GetBytes(1));
                 byte[] octets = buffer[..length];
                 look(octets);
                 await under.Writer.WriteAsync((due, octets), _stop.Token);

@@ -1,5 +1,6 @@
 using System.Net;
 using Relay.Flow;
+using Relay.Flow.Send;
 
 namespace Relay.Tests.Flow;
 
@@ -15,6 +16,13 @@ public class EgressPoolTests
         var random = new Random(1);
         int ofB = Enumerable.Range(0, 10_000).Count(_ => pool.Pick(random) == B);
         Assert.InRange(ofB, 7300, 7700);
+    }
+
+    [Fact]
+    public void An_address_that_is_not_this_machines_is_told_from_one_that_is()
+    {
+        Assert.Null(SocketDialer.FaultOf(IPAddress.Parse("127.0.0.9")));
+        Assert.Equal("192.0.2.1 is not an address of this machine", SocketDialer.FaultOf(IPAddress.Parse("192.0.2.1")));
     }
 
     [Fact]

@@ -122,6 +122,36 @@ public class SiteWorkerTests
     }
 
     [Fact]
+    public async Task Mail_of_a_tenant_with_a_source_of_its_own_leaves_from_there_unless_a_route_says_another()
+    {
+        EngineFixture relay = Fixture(static l => l);
+        EgressPool own = Pool("own", "192.0.2.50");
+        relay.Options = relay.Options with
+        {
+            Tenants = [new TenantOptions { Name = "shop", Networks = [IPNetwork.Parse("127.0.1.0/24")], Egress = own }],
+            Routes = [new RouteOptions { Domain = "c.example", NextHop = new NextHop(NextHopScheme.Smtp, "192.0.2.7", 25), Egress = Pool("route", "192.0.2.51") }],
+        };
+        TaskCompletionSource route = relay.Dns.Hold("MX", "a.example");
+        await using (await relay.StartAsync())
+        {
+            // Before the look-up and behind it.
+            await SendAsync(relay, "127.0.1.1", "first@source.example");
+            await SendAsync(relay, "127.0.2.1", "plain@source.example");
+            route.SetResult();
+            await Eventually.True(() => relay.Server.Mail.Count == 2, "delivery");
+            await SendAsync(relay, "127.0.1.1", "later@source.example");
+            await Eventually.True(() => relay.Server.Mail.Count == 3, "delivery");
+            await relay.SendAsync("routed@source.example", ["u@c.example"]);
+            await Eventually.True(() => relay.Server.Mail.Count == 4, "delivery");
+            await relay.PassTimeUntil(() => relay.Log("delivered").Count == 4, "the log", TimeSpan.FromMilliseconds(1));
+            Dictionary<string, string?> sources = relay.Log("delivered").ToDictionary(static l => l.GetProperty("from").GetString()!, static l => l.GetProperty("source").GetString());
+            Assert.Equal(["192.0.2.50", "192.0.2.50", "192.0.2.51"], [sources["first@source.example"], sources["later@source.example"], sources["routed@source.example"]]);
+            Assert.NotEqual("192.0.2.50", sources["plain@source.example"]);
+            Assert.Equal(2, relay.Server.Commands.Count(static c => c is "EHLO own.example" or "EHLO route.example"));
+        }
+    }
+
+    [Fact]
     public async Task What_one_host_lacks_an_extension_for_goes_to_another_that_has_it()
     {
         await using EngineFixture relay = await Fixture(static l => l, hosts: 2).StartAsync();
@@ -167,6 +197,8 @@ public class SiteWorkerTests
         Assert.Equal(("192.0.2.2", "there@a.example"), (mail.Address.Address.ToString(), mail.Recipients.Single()));
         Assert.Single(relay.Server.Commands, static c => c == "RCPT TO:<gone@a.example>");
     }
+
+    private static EgressPool Pool(string name, string address) => new(name, [new EgressShare(new EgressSource(name, IPAddress.Parse(address), null, name + ".example"), 1)]);
 
     private static EngineFixture Fixture(Func<SiteLimitOptions, SiteLimitOptions> limits, int hosts = 1)
     {

@@ -32,6 +32,7 @@ internal sealed class MessageQueue
     private readonly Action<Site> _dispatch;
     private DestinationOf _routeOf;
     private Func<SiteKey, Site> _newSite;
+    private TenantTable _tenants;
     private RetrySchedule _retry;
     private long _unrouted;
     private long _nextSweep;
@@ -41,11 +42,12 @@ internal sealed class MessageQueue
     /// <paramref name="lookUp"/> is called when messages of a destination wait for its site: it has to end in <see cref="Routed"/> or <see cref="TakeUnrouted"/>. <paramref name="dispatch"/> is called when a
     /// site has work and wants a worker (<see cref="Site.TryBeginWorker"/> was true). Neither may block.
     /// </summary>
-    public MessageQueue(TimeProvider time, DestinationOf routeOf, Func<SiteKey, Site> newSite, RetrySchedule retry, Action<Destination> lookUp, Action<Site> dispatch)
+    public MessageQueue(TimeProvider time, DestinationOf routeOf, Func<SiteKey, Site> newSite, TenantTable tenants, RetrySchedule retry, Action<Destination> lookUp, Action<Site> dispatch)
     {
         _time = time;
         _routeOf = routeOf;
         _newSite = newSite;
+        _tenants = tenants;
         _retry = retry;
         _lookUp = lookUp;
         _dispatch = dispatch;
@@ -57,8 +59,9 @@ internal sealed class MessageQueue
     public long Depth => _scheduled.Count + Interlocked.Read(ref _unrouted) + _sites.Values.Sum(static site => (long)site.Count);
 
     /// <summary>New routes hold for what is queued, put off or looked up from now on.</summary>
-    public void Apply(DestinationOf routeOf, Func<SiteKey, Site> newSite, RetrySchedule retry)
+    public void Apply(DestinationOf routeOf, Func<SiteKey, Site> newSite, TenantTable tenants, RetrySchedule retry)
     {
+        Volatile.Write(ref _tenants, tenants);
         Volatile.Write(ref _retry, retry);
         Volatile.Write(ref _newSite, newSite);
         Volatile.Write(ref _routeOf, routeOf);
@@ -117,7 +120,16 @@ internal sealed class MessageQueue
         {
             QueuedMessage? next = message.Next;
             message.Next = null;
-            Add(message, site.TryHold() ? site : HoldSite(key));
+            if (SiteOfTenant(message, site) is { } own)
+            {
+                Add(message, own);
+                Dispatch(own);
+            }
+            else
+            {
+                Add(message, site.TryHold() ? site : HoldSite(key));
+            }
+
             message = next;
         }
 
@@ -158,7 +170,7 @@ internal sealed class MessageQueue
     private void Ready(QueuedMessage message)
     {
         Destination destination = message.Destination;
-        if (destination.SiteAt(_time.GetTimestamp()) is { } site && site.TryHold())
+        if (destination.SiteAt(_time.GetTimestamp()) is { } known && (SiteOfTenant(message, known) ?? (known.TryHold() ? known : null)) is { } site)
         {
             Add(message, site);
             Dispatch(site);
@@ -170,6 +182,19 @@ internal sealed class MessageQueue
         {
             _lookUp(destination);
         }
+    }
+
+    /// <summary>The site of the same hosts, held, where the message's tenant has sources of its own; null when it goes to the one that is given.</summary>
+    private Site? SiteOfTenant(QueuedMessage message, Site site)
+    {
+        if (Volatile.Read(ref _tenants).EgressOf(message) is not { } egress || egress.Equals(site.Key.Egress))
+        {
+            return null;
+        }
+
+        Site own = HoldSite(site.Key with { Egress = egress });
+        own.Use(site.Targets());
+        return own;
     }
 
     /// <summary>The hold on the site goes to the message.</summary>

@@ -66,6 +66,9 @@ internal sealed class Site : Retirable, IDisposable
     /// <summary>Where its hosts are, as looked up last.</summary>
     public void Use(IReadOnlyList<HostTarget> targets) => Volatile.Write(ref _targets, targets);
 
+    /// <summary>What <see cref="Use"/> was given last.</summary>
+    public IReadOnlyList<HostTarget> Targets() => Volatile.Read(ref _targets);
+
     public void Add(QueuedMessage message)
     {
         Interlocked.Increment(ref _count);

@@ -16,6 +16,8 @@ internal sealed class TenantTable
     /// <summary>The lengths of prefixes, longest first.</summary>
     private readonly int[] _lengths;
 
+    private readonly bool _hasEgress;
+
     public TenantTable(IReadOnlyList<TenantOptions> tenants)
     {
         _tenants = [tenants.FirstOrDefault(static t => t.Name == TenantOptions.Default) ?? new TenantOptions { Name = TenantOptions.Default }, .. tenants.Where(static t => t.Name != TenantOptions.Default)];
@@ -28,11 +30,16 @@ internal sealed class TenantTable
             }
         }
 
+        _hasEgress = _tenants.Any(static t => t.Egress is not null);
         _lengths = [.. _networks.Keys.Select(static n => n.Length).Distinct().OrderDescending()];
     }
 
     /// <summary>The tenant at an index: 0 is the default one.</summary>
     public TenantOptions this[int index] => _tenants[index];
+
+    /// <summary>From where the message's tenant has its mail leave; null when that isn't the tenant's to say: a route says it, or it has no wish.</summary>
+    public EgressPool? EgressOf(QueuedMessage message) =>
+        _hasEgress && message.Destination.Route?.Egress is null ? _tenants[Find(message.Message.Client)].Egress : null;
 
     /// <summary>The index of a client's tenant; 0 for the default one, and for mail that no client sent.</summary>
     public int Find(IPAddress? client)

@@ -23,6 +23,7 @@ internal sealed class OutboundConnection : IAsyncDisposable
     private TlsPipe? _tls;
     private Task? _watch;
     private volatile bool _usable = true;
+    private bool _heardSinceFlush;
 
     public OutboundConnection(ConnectionKey key, Dialed dialed, Heartbeat heartbeat, long opened)
     {
@@ -126,6 +127,7 @@ internal sealed class OutboundConnection : IAsyncDisposable
 
             ReadOnlySequence<byte> buffer = read.Buffer;
             bool found = ReplyReader.TryRead(ref buffer, out reply) == ReplyStatus.Done;
+            _heardSinceFlush |= found;
             // Not marked as looked at, so that a wait begins with what is there.
             Input.AdvanceTo(buffer.Start);
             return found;
@@ -165,6 +167,7 @@ internal sealed class OutboundConnection : IAsyncDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<string?> FlushAsync(TimeSpan timeout)
     {
+        _heardSinceFlush = false;
         try
         {
             ValueTask<FlushResult> flush = Output.FlushAsync();
@@ -237,6 +240,12 @@ internal sealed class OutboundConnection : IAsyncDisposable
         _deadline.Set(timeout);
         try
         {
+            if (_heardSinceFlush)
+            {
+                // More of the same flight's replies: nothing of ours is on its way that would carry the acknowledgement.
+                _dialed.AckNow?.Invoke();
+            }
+
             while (true)
             {
                 ReadResult read = await Input.ReadAsync().ConfigureAwait(false);
@@ -246,6 +255,7 @@ internal sealed class OutboundConnection : IAsyncDisposable
                 Input.AdvanceTo(buffer.Start, status == ReplyStatus.NeedMoreData ? buffer.End : buffer.Start);
                 if (status == ReplyStatus.Done)
                 {
+                    _heardSinceFlush = true;
                     Extensions = ehlo ? extensions : Extensions;
                     return new ReplyRead(reply, null);
                 }

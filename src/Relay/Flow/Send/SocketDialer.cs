@@ -12,6 +12,7 @@ internal sealed class SocketDialer : IDialer
     private const int IpLevel = 0;
     private const int IpBindAddressNoPort = 24;
     private const int TcpLevel = 6;
+    private const int TcpQuickAck = 12;
     private const int TcpUserTimeout = 18;
 
     // A peer that has vanished without a word (its power, its network, a firewall's memory) is found out within about this time, whether we wait for it, send to it or keep the connection. Not shorter
@@ -46,12 +47,27 @@ internal sealed class SocketDialer : IDialer
             // The package's own connect takes no token (a dead host would hold the slot for minutes), so the socket is connected first.
             await socket.ConnectAsync(to, cancel).ConfigureAwait(false);
             SocketConnection connection = SocketConnection.Create(socket, Send, Receive);
-            return new Dialed(connection, (socket.LocalEndPoint as IPEndPoint)?.Address, connection);
+            return new Dialed(connection, (socket.LocalEndPoint as IPEndPoint)?.Address, connection, to is IPEndPoint ? () => AckNow(socket) : null);
         }
         catch
         {
             socket.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Why no connection can be made from an address now; null when it can.</summary>
+    public static string? FaultOf(IPAddress from)
+    {
+        using var socket = new Socket(from.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            Bind(socket, from);
+            return null;
+        }
+        catch (SourceAddressException e)
+        {
+            return e.Message;
         }
     }
 
@@ -66,6 +82,18 @@ internal sealed class SocketDialer : IDialer
         catch (SocketException e)
         {
             throw new SourceAddressException(from, e);
+        }
+    }
+
+    private static void AckNow(Socket socket)
+    {
+        try
+        {
+            SetOption(socket, TcpLevel, TcpQuickAck, 1);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The connection has ended, which the next read says.
         }
     }
 

@@ -45,7 +45,7 @@ internal sealed class SessionFixture : ITransactionSource, IAsyncDisposable
         _back = new Pipe(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, useSynchronizationContext: false));
         var transport = new End(_back.Reader, _there.Writer);
         Connection = new OutboundConnection(
-            new ConnectionKey(IPAddress.Parse("192.0.2.1"), 25, "mx.dest.example", scheme, OutboundTls.None), new Dialed(transport, IPAddress.Loopback, new Closing(transport)), _heartbeat, 0)
+            new ConnectionKey(IPAddress.Parse("192.0.2.1"), 25, "mx.dest.example", scheme, OutboundTls.None), new Dialed(transport, IPAddress.Loopback, new Closing(transport), () => Acknowledged++), _heartbeat, 0)
         {
             Extensions = server,
         };
@@ -65,6 +65,9 @@ internal sealed class SessionFixture : ITransactionSource, IAsyncDisposable
     public List<OutboundTransaction> GivenBack { get; } = [];
 
     public List<OutboundTransaction> Taken { get; } = [];
+
+    /// <summary>How often the peer was to be told at once what has come from it.</summary>
+    public int Acknowledged { get; private set; }
 
     public bool IsClosed => _closed;
 

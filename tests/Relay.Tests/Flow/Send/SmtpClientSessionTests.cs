@@ -248,6 +248,24 @@ public class SmtpClientSessionTests
         Assert.False(at.Connection.IsUsable);
     }
 
+    [Fact]
+    public async Task Replies_of_one_flight_are_acknowledged_at_once_so_that_the_next_is_not_held_back()
+    {
+        await using var at = new SessionFixture(WithoutChunks);
+        await at.Add("hello\r\n");
+        at.Start();
+        at.Expect(Envelope0);
+        Assert.Equal(0, at.Acknowledged);
+        at.Reply("250 ok");
+        Assert.Equal(1, at.Acknowledged);
+        // The last reply is answered by what comes next, which carries the acknowledgement.
+        at.Reply("250 ok");
+        at.Expect("DATA\r\n", "354 go on");
+        at.Expect("hello\r\n.\r\n", "250 ok");
+        Assert.Null(await at.Run);
+        Assert.Equal(1, at.Acknowledged);
+    }
+
     [Theory]
     [InlineData("451 4.3.0 later", "Deferred 451 4.3.0 later")]
     [InlineData("554 5.6.0 no", "Failed 554 5.6.0 no")]
