@@ -168,7 +168,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
             TransactionPart part = _spare.TryPop(out TransactionPart? spare) ? spare : new TransactionPart();
             try
             {
-                part.Begin(transaction, first, Math.Min(connection.Extensions.RecipientLimit ?? int.MaxValue, transaction.RecipientLimit), LargeBody);
+                part.Begin(transaction, first, Math.Min(connection.Extensions.RecipientLimit ?? int.MaxValue, transaction.RecipientLimit), connection.Extensions.RecipientDomainLimit, LargeBody);
             }
             catch (SpoolReadException e)
             {

@@ -71,19 +71,20 @@ internal sealed class TransactionPart
     public bool IsOpenAtServer { get; private set; }
 
     /// <summary>
-    /// Takes the recipients from <paramref name="first"/> on that have no outcome, at most <paramref name="limit"/>, and the content into memory unless that is large: what can't be read is known before anything is
+    /// Takes the recipients from <paramref name="first"/> on that have no outcome, at most <paramref name="limit"/> and of no more different domains than <paramref name="domains"/> (RFC 9422 §4), and the content into memory unless that is large: what can't be read is known before anything is
     /// said to the server. Throws <see cref="SpoolReadException"/>.
     /// </summary>
-    public void Begin(OutboundTransaction transaction, int first, int limit, int largeBody)
+    public void Begin(OutboundTransaction transaction, int first, int limit, int? domains, int largeBody)
     {
         _transaction = transaction;
         _first = first;
         _end = first;
         IsLast = true;
         Span<RecipientOutcome> outcomes = transaction.Result.Outcomes;
+        HashSet<string>? seen = domains is null ? null : new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         for (int taken = 0; _end < outcomes.Length; _end++)
         {
-            if (outcomes[_end].Kind == OutcomeKind.None && ++taken > limit)
+            if (outcomes[_end].Kind == OutcomeKind.None && (++taken > limit || (seen is not null && seen.Add(DomainOf(transaction.Message, _end)) && seen.Count > domains)))
             {
                 IsLast = false;
                 break;
@@ -186,6 +187,12 @@ internal sealed class TransactionPart
     {
         ReleaseContent();
         _transaction = null;
+    }
+
+    private static string DomainOf(QueuedMessage message, int recipient)
+    {
+        ReadOnlySpan<byte> address = message.Message.Envelope.Recipient(message.Recipients[recipient]);
+        return System.Text.Encoding.UTF8.GetString(address[(address.LastIndexOf((byte)'@') + 1)..]);
     }
 
     private AttemptFailure? TakeEnd(in PeerReply reply, AttemptFailure? failure, bool lmtp, out bool isAnswered)

@@ -249,6 +249,27 @@ public class SmtpClientSessionTests
     }
 
     [Fact]
+    public async Task No_more_domains_are_named_in_a_transaction_than_the_server_takes()
+    {
+        await using var at = new SessionFixture(Modern with { RecipientDomainLimit = 2 });
+        await at.WarmUp();
+        OutboundTransaction message = await at.Add("hello\r\n", "a@one.example", "b@two.example", "c@ONE.example", "d@three.example", "e@one.example");
+        at.Start();
+        string all = "";
+        for (string flight = at.Heard(); flight.Length > 0; flight = at.Heard())
+        {
+            all += flight;
+            at.Reply([.. flight.Split("\r\n").Where(static l => l.Split(' ')[0] is "MAIL" or "RCPT" or "BDAT" or "RSET").Select(static _ => "250 ok")]);
+        }
+
+        Assert.Null(await at.Run);
+        Assert.Equal([message], at.Done);
+        string[] transactions = [.. all.Split("MAIL FROM")[1..]];
+        Assert.Equal([3, 2], transactions.Select(static t => t.Split("RCPT TO").Length - 1));
+        Assert.Contains("d@three.example", transactions[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Replies_of_one_flight_are_acknowledged_at_once_so_that_the_next_is_not_held_back()
     {
         await using var at = new SessionFixture(WithoutChunks);
