@@ -69,6 +69,9 @@ public sealed class RelayEngine : IAsyncDisposable
         _deliveries = new DeliveryLog(options.DeliveryLogPath, time, _log, _metrics);
     }
 
+    /// <summary>Fewer in a test that wants them to be scarce.</summary>
+    internal int MaximumWorkers { get; init; } = DeliveryLoop.MaximumWorkers;
+
     /// <summary>Null while mail can be accepted; otherwise what is wrong, in one line, for /healthz.</summary>
     public string? Unhealthy => _spool is not { } spool ? "the spool is not open"
         : spool.Health is { Status: not SpoolStatus.Healthy } health ? health.Reason
@@ -185,7 +188,7 @@ public sealed class RelayEngine : IAsyncDisposable
         MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
         BounceMessage bounces = _bounces = new BounceMessage(spool, queue, options.Hostname, _time);
         _settlement = new Settlement(spool, queue, bounces, _deliveries, _metrics, settings.Retry, _time, Random.Shared, _log);
-        _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, _metrics, settings);
+        _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, _metrics, settings, MaximumWorkers);
         _metrics.ObserveQueue(() => queue.Depth, () => spool.Parked);
         _metrics.ObserveSpool(
             () => (spool.Count(SpoolStatus.Healthy), spool.Count(SpoolStatus.Full), spool.Count(SpoolStatus.Failed)), options.Spool.Durability == Durability.Sync ? "sync" : "os");

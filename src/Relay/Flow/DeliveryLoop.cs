@@ -15,11 +15,8 @@ namespace Relay.Flow;
 /// </summary>
 internal sealed class DeliveryLoop
 {
-    /// <summary>Outbound connections in use at once, to sites that have answered lately…</summary>
-    private const int MaximumProven = 1000;
-
-    /// <summary>…and to those of which that isn't known: the dead ones among them can't take the places of the others.</summary>
-    private const int MaximumUnproven = 1000;
+    /// <summary>Outbound connections in use at once, to sites that have answered lately; and as many to those of which that isn't known: the dead ones among them can't take the places of the others.</summary>
+    public const int MaximumWorkers = 1000;
 
     private const int MaximumLookUps = 200;
 
@@ -39,7 +36,7 @@ internal sealed class DeliveryLoop
     private DeliverySettings _settings;
     private volatile bool _stopping;
 
-    public DeliveryLoop(MessageSpool spool, OutboundPool pool, Settlement settlement, TimeProvider time, ILogger log, RelayMetrics metrics, DeliverySettings settings)
+    public DeliveryLoop(MessageSpool spool, OutboundPool pool, Settlement settlement, TimeProvider time, ILogger log, RelayMetrics metrics, DeliverySettings settings, int maximumWorkers = MaximumWorkers)
     {
         _metrics = metrics;
         _spool = spool;
@@ -49,8 +46,8 @@ internal sealed class DeliveryLoop
         _log = log;
         _settings = settings;
         _lookUps = new BoundedWork<Destination>(MaximumLookUps, LookUpAsync);
-        _proven = new BoundedWork<Site>(MaximumProven, WorkAsync);
-        _unproven = new BoundedWork<Site>(MaximumUnproven, WorkAsync);
+        _proven = new BoundedWork<Site>(maximumWorkers, site => WorkAsync(site, _proven!));
+        _unproven = new BoundedWork<Site>(maximumWorkers, site => WorkAsync(site, _unproven!));
     }
 
     public bool IsStopping => _stopping;
@@ -121,7 +118,7 @@ internal sealed class DeliveryLoop
         message.Destination.Release();
     }
 
-    private async Task WorkAsync(Site site)
+    private async Task WorkAsync(Site site, BoundedWork<Site> places)
     {
         bool more = true;
         while (more)
@@ -129,7 +126,7 @@ internal sealed class DeliveryLoop
             try
             {
                 // New settings hold from the next connection on, also where the queue never runs empty.
-                await new SiteWorker(site, this, _spool, _pool, _time).RunAsync().ConfigureAwait(false);
+                await new SiteWorker(site, this, places, _spool, _pool, _time).RunAsync().ConfigureAwait(false);
             }
             catch (Exception e)
             {
@@ -138,6 +135,11 @@ internal sealed class DeliveryLoop
 
             site.EndWorker(_time.GetTimestamp());
             more = !_stopping && site.TryBeginWorker();
+            if (more && places.Waiting > 0)
+            {
+                Dispatch(site);
+                return;
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+using Relay.Concurrency;
 using Relay.Flow.Queue;
 using Relay.Flow.Send;
 using Relay.Protocol.Smtp;
@@ -10,13 +11,16 @@ namespace Relay.Flow;
 /// Sends a site's messages over one connection at a time: takes an idle one or goes through the hosts until one gives an answer, sends as long as there is something to send, and settles each message as its
 /// outcome is known. What was not handed over because a connection or a host failed goes to the next host; when there is none, it is put off. Used once.
 /// </summary>
-internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spool, OutboundPool pool, TimeProvider time) : ITransactionSource
+internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site> places, MessageSpool spool, OutboundPool pool, TimeProvider time) : ITransactionSource
 {
     // Messages that end without being sent are settled in between; so many at most are gathered for that.
     private const int MostUnsent = 16;
 
     /// <summary>A server that ends a connection after so many messages has had what it takes on one, and isn't overloaded.</summary>
     private const int FairShare = 20;
+
+    /// <summary>So many messages and the place goes to the next who waits for one: a site with much mail doesn't keep others from being served as often as it is.</summary>
+    private const int Turn = 50;
 
     private readonly DeliverySettings _settings = loop.Settings;
     private readonly Stack<OutboundTransaction> _spare = new();
@@ -29,6 +33,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     private OutboundConnection? _connection;
     private long _lastReply;
     private bool _isOver;
+    private int _begun;
     private HopInfo? _hop;
 
     private bool MayBegin => !loop.IsStopping && ReferenceEquals(_settings, loop.Settings);
@@ -74,6 +79,11 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
     OutboundTransaction? ITransactionSource.Next()
     {
         OutboundConnection connection = _connection!;
+        if (_begun >= Turn && places.Waiting > 0)
+        {
+            return null;
+        }
+
         int share = site.Key.Limits.MessagesPerConnection;
         if (share > 0 && connection.Mails >= share)
         {
@@ -99,6 +109,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, MessageSpool spoo
             {
                 transaction.Epoch = site.Epoch;
                 _underWay.Add(transaction);
+                _begun++;
                 return transaction;
             }
 

@@ -93,6 +93,36 @@ public class SiteWorkerTests
     }
 
     [Fact]
+    public async Task Sites_that_wait_for_a_connection_have_turns_however_much_mail_one_of_them_has()
+    {
+        var relay = new EngineFixture { MaximumWorkers = 1 };
+        foreach (string domain in (string[])["a", "b"])
+        {
+            relay.Dns.Mx(domain + ".example", (10, $"mx.{domain}.example")).Host($"mx.{domain}.example", domain == "a" ? "192.0.2.1" : "192.0.2.2");
+        }
+
+        TaskCompletionSource[] routes = [relay.Dns.Hold("MX", "a.example"), relay.Dns.Hold("MX", "b.example")];
+        await using (await relay.StartAsync())
+        {
+            for (int i = 0; i < 200; i++)
+            {
+                await relay.SendAsync("s@source.example", ["u@a.example"]);
+            }
+
+            for (int i = 0; i < 50; i++)
+            {
+                await relay.SendAsync("s@source.example", ["u@b.example"]);
+            }
+
+            Array.ForEach(routes, static r => r.SetResult());
+            await Eventually.True(() => relay.Server.Mail.Count == 250, "delivery");
+        }
+
+        // Fifty of the one, and then both, as a site that has answered has a place among others that have.
+        Assert.InRange(relay.Server.Mail.Take(125).Count(static m => m.Recipients[0] == "u@b.example"), 20, 50);
+    }
+
+    [Fact]
     public async Task Tenants_have_turns_by_their_weight_however_much_one_of_them_sends()
     {
         EngineFixture relay = Fixture(static l => l with { Connections = 1 });

@@ -40,6 +40,9 @@ internal sealed class EngineFixture : IAsyncDisposable
 
     public EngineOptions Options { get; set; }
 
+    /// <summary>Connections in use at once, to all sites together.</summary>
+    public int MaximumWorkers { get; init; } = 1000;
+
     public ListenerOptions Listener
     {
         get => _listener;
@@ -51,7 +54,7 @@ internal sealed class EngineFixture : IAsyncDisposable
     public async Task<EngineFixture> StartAsync()
     {
         Options = Options with { Listeners = [_listener] };
-        Engine = new RelayEngine(Options, Time, NullLoggerFactory.Instance, Storage, Server, Dns);
+        Engine = new RelayEngine(Options, Time, NullLoggerFactory.Instance, Storage, Server, Dns) { MaximumWorkers = MaximumWorkers };
         await Engine.StartAsync(CancellationToken.None);
         return this;
     }
