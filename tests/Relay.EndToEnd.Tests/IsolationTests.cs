@@ -55,7 +55,7 @@ public sealed class IsolationTests
             await Eventually.Value(
                 () => PutOff(relay) == Dead * EachDead ? "all" : null,
                 () => $"the {Dead * EachDead} messages for the dead are put off, each with a reason; {PutOff(relay)} are",
-                TimeSpan.FromMinutes(2));
+                TimeSpan.FromMinutes(LongForm.Wanted ? 8 : 2));
             Assert.DoesNotContain(relay.Deliveries.Read(), static r => r.Event is "bounced" or "expired");
         }
         finally

@@ -1,21 +1,26 @@
-using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 
 namespace Relay.Concurrency;
 
 /// <summary>
-/// Runs work on the thread pool, never more than so many pieces at once; what is one too many waits its turn, in order. Any thread. The work must not throw.
+/// Runs work on the thread pool, never more than so many pieces at once; what is one too many waits its turn, in order. What is posted several times has one turn among the others, each time around. Any thread. The
+/// work must not throw.
 /// </summary>
 internal sealed class BoundedWork<T>(int maximum, Func<T, Task> work)
+    where T : notnull
 {
-    private readonly ConcurrentQueue<T> _waiting = new();
+    private readonly Lock _gate = new();
+    private readonly Queue<T> _turns = new();
+    private readonly Dictionary<T, int> _wanted = [];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _running;
+    private int _waiting;
     private volatile bool _stopping;
 
     /// <summary>Pieces that run now.</summary>
     public int Running => Volatile.Read(ref _running);
 
-    public int Waiting => _waiting.Count;
+    public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Begins it now or as soon as there is room.</summary>
     public void Post(T item)
@@ -26,7 +31,17 @@ internal sealed class BoundedWork<T>(int maximum, Func<T, Task> work)
             return;
         }
 
-        _waiting.Enqueue(item);
+        lock (_gate)
+        {
+            ref int wanted = ref CollectionsMarshal.GetValueRefOrAddDefault(_wanted, item, out bool waits);
+            wanted++;
+            _waiting++;
+            if (!waits)
+            {
+                _turns.Enqueue(item);
+            }
+        }
+
         // All that ran may have ended between the two steps.
         StartWaiting();
     }
@@ -77,9 +92,9 @@ internal sealed class BoundedWork<T>(int maximum, Func<T, Task> work)
 
     private void StartWaiting()
     {
-        while (!_stopping && !_waiting.IsEmpty && TryEnter())
+        while (!_stopping && Waiting > 0 && TryEnter())
         {
-            if (_waiting.TryDequeue(out T? next))
+            if (TryTake(out T? next))
             {
                 Start(next);
             }
@@ -87,6 +102,29 @@ internal sealed class BoundedWork<T>(int maximum, Func<T, Task> work)
             {
                 Leave();
             }
+        }
+    }
+
+    private bool TryTake([System.Diagnostics.CodeAnalysis.MaybeNullWhen(false)] out T item)
+    {
+        lock (_gate)
+        {
+            if (!_turns.TryDequeue(out item))
+            {
+                return false;
+            }
+
+            _waiting--;
+            if (--CollectionsMarshal.GetValueRefOrNullRef(_wanted, item) == 0)
+            {
+                _wanted.Remove(item);
+            }
+            else
+            {
+                _turns.Enqueue(item);
+            }
+
+            return true;
         }
     }
 }

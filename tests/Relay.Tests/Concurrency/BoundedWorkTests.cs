@@ -47,6 +47,28 @@ public class BoundedWorkTests
         Assert.Equal(1, begun);
     }
 
+    [Fact]
+    public async Task What_is_posted_often_has_no_more_turns_than_what_is_posted_once()
+    {
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var begun = new ConcurrentQueue<string>();
+        var work = new BoundedWork<string>(1, async item =>
+        {
+            begun.Enqueue(item);
+            await gate.Task;
+        });
+        foreach (string item in (string[])["running", "often", "often", "often", "once", "often", "later"])
+        {
+            work.Post(item);
+        }
+
+        Assert.Equal(6, work.Waiting);
+        gate.SetResult();
+        await Eventually.True(() => begun.Count == 7, "all of it");
+        Assert.Equal(["running", "often", "once", "later", "often", "often", "often"], begun);
+        Assert.Equal(0, work.Waiting);
+    }
+
     private static void InterlockedMax(ref int most, int value)
     {
         int seen = Volatile.Read(ref most);
