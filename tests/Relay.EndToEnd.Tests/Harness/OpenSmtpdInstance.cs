@@ -43,13 +43,14 @@ internal sealed class OpenSmtpdInstance : INextHop
         using X509Certificate2 certificate = SelfSigned.Create("mx.smtpd.test");
         string key = folder.Write("key.pem", certificate.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem() + "\n");
         File.SetUnixFileMode(key, UnixFileMode.UserRead);
+        // It delivers several messages at a time, and a large one is appended in pieces.
         string configuration = folder.Write("smtpd.conf", $$"""
             pki mx.smtpd.test cert "{{folder.Write("cert.pem", certificate.ExportCertificatePem() + "\n")}}"
             pki mx.smtpd.test key "{{key}}"
             table users { "@smtpd.test" = "nobody" }
             listen on {{Address}} port {{Port}} tls pki mx.smtpd.test hostname mx.smtpd.test
             smtp max-message-size {{INextHop.SizeLimit}}
-            action "inbox" mda "cat >>{{_peer.MailboxFile}}" virtual <users>
+            action "inbox" mda "flock {{_peer.MailboxFile}}.lock cat >>{{_peer.MailboxFile}}" virtual <users>
             match from any for rcpt-to "nobody@smtpd.test" reject
             match from any for domain "smtpd.test" action "inbox"
 
