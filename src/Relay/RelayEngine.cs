@@ -123,6 +123,7 @@ public sealed class RelayEngine : IAsyncDisposable
         }
 
         _options = options;
+        WarnOfSources(options);
         DeliverySettings settings = SettingsFor(options);
         _queue?.Apply(RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry);
         _settlement?.Apply(settings.Retry);
@@ -182,6 +183,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private void Start(EngineOptions options)
     {
         MessageSpool spool = _spool = MessageSpool.Open(options.Spool, _storage, _time, _log, batch => _metrics.SpoolCommitted(batch.Sync.TotalSeconds, batch.Messages));
+        WarnOfSources(options);
         DeliverySettings settings = SettingsFor(options);
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
@@ -268,17 +270,20 @@ public sealed class RelayEngine : IAsyncDisposable
     private static DestinationOf RoutesOf(EngineOptions options, DeliverySettings settings) =>
         new RouteTable([.. options.Routes.Select(r => r with { Limits = settings.Limits.For(r) })]).Find;
 
-    private DeliverySettings SettingsFor(EngineOptions options)
+    /// <summary>At start and at a reload: nobody should have to wait for mail to find out that a source has no address here. It may still come, so it is no error.</summary>
+    private void WarnOfSources(EngineOptions options)
     {
         foreach ((EgressSource source, IPAddress address) in options.Sources.SelectMany(static s => new[] { s.Ipv4, s.Ipv6 }.OfType<IPAddress>().Select(a => (s, a))))
         {
-            // The address may still come, so it is no error; but nobody should have to wait for mail to find out.
             if (SocketDialer.FaultOf(address) is { } fault)
             {
                 SettleLog.SourceUnusable(_log, source.Name, fault);
             }
         }
+    }
 
+    private DeliverySettings SettingsFor(EngineOptions options)
+    {
         return new DeliverySettings(
             options.Delivery,
             new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),

@@ -43,8 +43,7 @@ public sealed class DovecotTests
     {
         await using DovecotInstance dovecot = await DovecotInstance.StartAsync(Address);
         await using ScriptedServer sender = ScriptedServer.Start();
-        RelaySettings settings = To(dovecot, unixSocket: false);
-        await using RelayProcess relay = await RelayProcess.StartAsync(settings with { Routes = new Dictionary<string, string>(settings.Routes) { ["from.test"] = sender.Url } });
+        await using RelayProcess relay = await RelayProcess.StartAsync(To(dovecot, unixSocket: false).With("from.test", sender.Url));
         using RawClient client = await RawClient.ConnectAsync(relay.Listener);
         await client.HelloAsync();
         TestMessage message = TestMessage.Create(new Random(22), 2000, "for four");
@@ -61,9 +60,7 @@ public sealed class DovecotTests
 
         ArrivedMessage report = await sender.MessageAsync(static _ => true, "the report");
         Assert.Equal("", report.ReversePath);
-        using var content = new MemoryStream(report.Original.ToArray());
-        MultipartReport parsed = Assert.IsType<MultipartReport>((await MimeMessage.LoadAsync(content, TestContext.Current.CancellationToken)).Body);
-        HeaderList failed = parsed.OfType<MessageDeliveryStatus>().Single().StatusGroups[1];
+        HeaderList failed = await FailedRecipient.OfAsync(report);
         Assert.Contains("nobody@dove.test", failed["Final-Recipient"], StringComparison.Ordinal);
         Assert.Equal("5.1.1", failed["Status"]);
         await Eventually.True(() => relay.Deliveries.Read().Count(static r => r.Event == "delivered" && r.To.EndsWith("@dove.test", StringComparison.Ordinal)) == 3, "the others' deliveries");

@@ -17,18 +17,20 @@ public sealed class LatencyTests
     [Fact]
     public async Task By_BDAT_as_many_messages_as_the_depth_says_go_in_a_round_trip()
     {
-        (int messages, int flights, _) = await RelayAsync(roundTrip: 20, messages: 200, chunking: true);
-        Figure.Report($"{messages} messages by BDAT in {flights} round trips");
-        // Connecting and the first message, which waits for its replies, come on top.
-        Assert.InRange(flights, 1, (messages / Depth * 2) + 20);
+        const int Messages = 200;
+        Run run = await RelayAsync(roundTrip: 20, Messages, chunking: true);
+        Figure.Report($"{Messages} messages by BDAT in {run.RoundTrips} round trips");
+        // The first message waits for its replies, and the window behind it isn't full at once.
+        Assert.InRange(run.RoundTrips, Messages / Depth, (Messages / Depth) + 10);
     }
 
     [Fact]
     public async Task By_DATA_a_message_goes_in_a_round_trip()
     {
-        (int messages, int flights, _) = await RelayAsync(roundTrip: 20, messages: 100, chunking: false);
-        Figure.Report($"{messages} messages by DATA in {flights} round trips");
-        Assert.InRange(flights, messages, messages + 20);
+        const int Messages = 100;
+        Run run = await RelayAsync(roundTrip: 20, Messages, chunking: false);
+        Figure.Report($"{Messages} messages by DATA in {run.Flights} round trips");
+        Assert.InRange(run.Flights, Messages, Messages + 20);
     }
 
     [Theory]
@@ -70,9 +72,11 @@ public sealed class LatencyTests
         }
     }
 
-    private static double Rate((int Messages, int Flights, TimeSpan Elapsed) run) => (run.Messages - 1) / run.Elapsed.TotalSeconds;
+    private static double Rate(Run run) => (run.Messages - 1) / run.Elapsed.TotalSeconds;
 
-    private static async Task<(int Messages, int Flights, TimeSpan Elapsed)> RelayAsync(int roundTrip, int messages, bool chunking)
+    private readonly record struct Run(int Messages, int Flights, int RoundTrips, TimeSpan Elapsed);
+
+    private static async Task<Run> RelayAsync(int roundTrip, int messages, bool chunking)
     {
         int port = FreePort.On("127.0.0.1");
         await using PostfixInstance receiver = await PostfixInstance.StartAsync("127.0.0.1", port, Dropping + (chunking ? "" : "\nsmtpd_discard_ehlo_keywords = chunking"));
@@ -83,10 +87,10 @@ public sealed class LatencyTests
         await Eventually.Value(() => proxy.Messages >= messages ? "all" : null, () => $"{messages} messages at the receiver; there are {proxy.Messages}\n{receiver.Log}", TimeSpan.FromMinutes(5));
         Assert.Equal(0, await relay.StopAsync());
         Assert.Equal(messages, proxy.Messages);
-        return (messages, proxy.Flights, proxy.Elapsed);
+        return new Run(messages, proxy.Flights, proxy.RoundTrips, proxy.Elapsed);
     }
 
-    private static async Task<(int Messages, int Flights, TimeSpan Elapsed)> PostfixAsync(int roundTrip, int messages)
+    private static async Task<Run> PostfixAsync(int roundTrip, int messages)
     {
         int port = FreePort.On("127.0.0.1");
         int own = FreePort.On("127.0.0.1");
@@ -105,7 +109,7 @@ public sealed class LatencyTests
         await SmtpSource.SendAsync("127.0.0.1", own, messages, 20, Length, $"box@{PostfixInstance.Domain}");
         proxy.Open();
         await Eventually.Value(() => proxy.Messages >= messages ? "all" : null, () => $"{messages} messages at the receiver; there are {proxy.Messages}\n{sender.Log}", TimeSpan.FromMinutes(5));
-        return (messages, proxy.Flights, proxy.Elapsed);
+        return new Run(messages, proxy.Flights, proxy.RoundTrips, proxy.Elapsed);
     }
 
     /// <summary>Everything is taken and goes no further. Postfix would slow down a sender whose mail doesn't reach its queue manager.</summary>

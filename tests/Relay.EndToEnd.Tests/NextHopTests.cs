@@ -46,8 +46,7 @@ public sealed class NextHopTests
     {
         await using INextHop hop = await StartAsync(peer);
         await using ScriptedServer sender = ScriptedServer.Start();
-        RelaySettings settings = To(hop);
-        await using RelayProcess relay = await RelayProcess.StartAsync(settings with { Routes = new Dictionary<string, string>(settings.Routes) { ["from.test"] = sender.Url } });
+        await using RelayProcess relay = await RelayProcess.StartAsync(To(hop).With("from.test", sender.Url));
         using RawClient client = await RawClient.ConnectAsync(relay.Listener);
         await client.HelloAsync();
         await client.CommandAsync("MAIL FROM:<sender@from.test>");
@@ -60,9 +59,7 @@ public sealed class NextHopTests
         Assert.StartsWith("250", await client.CommandAsync("Subject: three\r\n\r\nHello\r\n."), StringComparison.Ordinal);
 
         ArrivedMessage report = await sender.MessageAsync(static _ => true, "the report");
-        using var content = new MemoryStream(report.Original.ToArray());
-        MultipartReport parsed = Assert.IsType<MultipartReport>((await MimeMessage.LoadAsync(content, TestContext.Current.CancellationToken)).Body);
-        HeaderList failed = parsed.OfType<MessageDeliveryStatus>().Single().StatusGroups[1];
+        HeaderList failed = await FailedRecipient.OfAsync(report);
         Assert.Contains($"nobody@{hop.Domain}", failed["Final-Recipient"], StringComparison.Ordinal);
         Assert.StartsWith("5.", failed["Status"], StringComparison.Ordinal);
         await Eventually.True(() => relay.Deliveries.Read().Count(r => r.Event == "delivered" && r.To.EndsWith(hop.Domain, StringComparison.Ordinal)) == 2, "the deliveries to the others");
@@ -93,8 +90,7 @@ public sealed class NextHopTests
     {
         await using INextHop hop = await StartAsync(peer);
         await using ScriptedServer sender = ScriptedServer.Start();
-        RelaySettings settings = To(hop);
-        await using RelayProcess relay = await RelayProcess.StartAsync(settings with { Routes = new Dictionary<string, string>(settings.Routes) { ["from.test"] = sender.Url } });
+        await using RelayProcess relay = await RelayProcess.StartAsync(To(hop).With("from.test", sender.Url));
         using RawClient client = await RawClient.ConnectAsync(relay.Listener);
         await client.HelloAsync();
         Assert.StartsWith("250 ", await client.SendMessageAsync("sender@from.test", $"user@{hop.Domain}", TestMessage.Create(new Random(32), INextHop.SizeLimit + 1000).Content), StringComparison.Ordinal);

@@ -42,6 +42,9 @@ internal sealed record RelaySettings
     public static RelaySettings SmartHost(string address, int port) =>
         new() { Routes = new Dictionary<string, string> { ["*"] = $"smtp://{address}:{port}" } };
 
+    /// <summary>The same with a further route behind those that there are.</summary>
+    public RelaySettings With(string domain, string nextHop) => this with { Routes = new Dictionary<string, string>(Routes) { [domain] = nextHop } };
+
     public string ToToml() => string.Join("\n", [
         "hostname = \"relay.test\"",
         "[spool]", Spool,

@@ -201,7 +201,7 @@ internal sealed class Site : Retirable, IDisposable
     /// <summary>The addresses to try, in order: by preference, equal ones in random order, and those that failed lately behind.</summary>
     public List<HostTarget> Targets(DateTimeOffset now, Random random)
     {
-        IReadOnlyList<HostTarget> known = Volatile.Read(ref _targets);
+        IReadOnlyList<HostTarget> known = Targets();
         // Addresses of one host stay together, in the order in which they are to be tried.
         List<HostTarget> targets = [.. known.GroupBy(static t => (t.Preference, t.Host)).Select(g => (Targets: g, Place: random.Next()))
             .OrderBy(static host => host.Targets.Key.Preference).ThenBy(static host => host.Place).SelectMany(static host => host.Targets)];
@@ -237,7 +237,7 @@ internal sealed class Site : Retirable, IDisposable
         lock (_gate)
         {
             _health.Failed(host, now);
-            _limit.Refused(epoch, _health.Answering(Volatile.Read(ref _targets)), saw);
+            _limit.Refused(epoch, _health.Answering(Targets()), saw);
             IsProven &= !_limit.IsSuspended(out _, out _);
         }
     }
