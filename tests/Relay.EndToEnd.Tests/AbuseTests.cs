@@ -8,6 +8,7 @@ using Relay.EndToEnd.Tests.Harness;
 namespace Relay.EndToEnd.Tests;
 
 /// <summary>Clients that send without an end, read nothing or come too many: each is answered or closed as documented, the relay's memory stays where it was, and the others are served.</summary>
+[Collection<Alone>]
 public sealed class AbuseTests
 {
     private const long MiB = 1024 * 1024;

@@ -7,6 +7,7 @@ using Relay.EndToEnd.Tests.Harness;
 namespace Relay.EndToEnd.Tests;
 
 /// <summary>Very many domains on few sets of hosts: what they cost in memory, how evenly the hosts are served, and how fast, beside a single domain. The long form has a million messages for 100,000 domains.</summary>
+[Collection<Alone>]
 public sealed class BreadthTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(LongForm.Wanted ? 30 : 3);

@@ -7,6 +7,7 @@ using Relay.EndToEnd.Tests.Harness;
 namespace Relay.EndToEnd.Tests;
 
 /// <summary>What a delivered message costs: processor time, connections and handshakes, in clear and in TLS, to a Postfix that takes and drops everything.</summary>
+[Collection<Alone>]
 public sealed class CostTests
 {
     [Theory]

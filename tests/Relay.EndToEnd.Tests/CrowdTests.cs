@@ -5,6 +5,7 @@ using Relay.EndToEnd.Tests.Harness;
 namespace Relay.EndToEnd.Tests;
 
 /// <summary>Twenty thousand clients that do nothing: what they cost, and that the others don't notice them.</summary>
+[Collection<Alone>]
 public sealed class CrowdTests
 {
     /// <summary>Both processes need a file for each connection, and the relay keeps 512 for its own.</summary>

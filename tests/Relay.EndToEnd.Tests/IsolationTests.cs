@@ -6,6 +6,7 @@ using Relay.EndToEnd.Tests.Harness;
 namespace Relay.EndToEnd.Tests;
 
 /// <summary>Dead destinations beside a healthy one, through the shipped relay: theirs wait with a reason, and the healthy one's mail is as fast as without them.</summary>
+[Collection<Alone>]
 public sealed class IsolationTests
 {
     private const string Healthy = "127.0.0.2";

@@ -4,6 +4,7 @@ using Relay.EndToEnd.Tests.Harness;
 
 namespace Relay.EndToEnd.Tests;
 
+[Collection<Alone>]
 public sealed class LargeMessageTests
 {
     private const long MiB = 1024 * 1024;

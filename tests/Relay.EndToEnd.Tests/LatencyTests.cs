@@ -7,6 +7,7 @@ namespace Relay.EndToEnd.Tests;
 /// One connection over a long way, to a Postfix that takes and drops everything: how many messages go in a round trip. The short form counts round trips, which no slow machine changes; the long form measures rates,
 /// beside Postfix's own over the same way.
 /// </summary>
+[Collection<Alone>]
 public sealed class LatencyTests
 {
     private const int Length = 4096;

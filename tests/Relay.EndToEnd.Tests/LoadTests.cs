@@ -3,6 +3,7 @@ using Relay.EndToEnd.Tests.Harness;
 
 namespace Relay.EndToEnd.Tests;
 
+[Collection<Alone>]
 public sealed class LoadTests
 {
     private static readonly TimeSpan DrainLimit = TimeSpan.FromMinutes(LongForm.Wanted ? 20 : 4);

@@ -8,6 +8,7 @@ using Relay.EndToEnd.Tests.Harness;
 namespace Relay.EndToEnd.Tests;
 
 /// <summary>Much mail in the spool: what it costs in memory, how soon a restart listens and has found it all, and that it leaves as fast as ever. The long form is a million messages, and 10 GB of large ones.</summary>
+[Collection<Alone>]
 public sealed partial class SizeTests
 {
     private const long MiB = 1024 * 1024;

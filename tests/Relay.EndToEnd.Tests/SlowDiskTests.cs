@@ -5,6 +5,7 @@ using Relay.EndToEnd.Tests.Harness;
 namespace Relay.EndToEnd.Tests;
 
 /// <summary>A disk whose every sync takes two seconds (DUR9): who waits for it waits, and nobody else.</summary>
+[Collection<Alone>]
 public sealed class SlowDiskTests
 {
     private const int Senders = 100;

@@ -52,7 +52,7 @@ internal sealed partial class OrderAudit
             if (_unfinished.Remove(resumed.Groups["thread"].Value, out Call? begun))
             {
                 // What a call reads is told when it ends.
-                _calls.Add(begun with { Text = begun.Text + Head(text), End = line, Result = Number(resumed.Groups["result"].Value) });
+                _calls.Add(begun with { Says = [.. begun.Says, .. Telling(Head(text))], End = line, Result = Number(resumed.Groups["result"].Value) });
             }
 
             return;
@@ -60,7 +60,7 @@ internal sealed partial class OrderAudit
 
         if (text.Contains(" unlink(\"", StringComparison.Ordinal) && Unlink().Match(text) is { Success: true } unlink)
         {
-            _calls.Add(new Call("unlink", unlink.Groups["path"].Value, "", line, line, 0));
+            _calls.Add(new Call("unlink", unlink.Groups["path"].Value, [], line, line, 0));
             return;
         }
 
@@ -69,7 +69,7 @@ internal sealed partial class OrderAudit
             return;
         }
 
-        var call = new Call(match.Groups["name"].Value, match.Groups["path"].Value, match.Groups["name"].Value.StartsWith("re", StringComparison.Ordinal) ? Head(text) : text, line, End: line, Result: 0);
+        var call = new Call(match.Groups["name"].Value, match.Groups["path"].Value, Telling(match.Groups["name"].Value.StartsWith("re", StringComparison.Ordinal) ? Head(text) : text), line, End: line, Result: 0);
         if (text.EndsWith("<unfinished ...>", StringComparison.Ordinal))
         {
             _unfinished[match.Groups["thread"].Value] = call;
@@ -82,7 +82,7 @@ internal sealed partial class OrderAudit
 
     private void Check(string id, string mark)
     {
-        Call? sent = _calls.Find(call => call.IsSocket && call.Text.Contains($"250 2.0.0 queued as {id}", StringComparison.Ordinal));
+        Call? sent = _calls.Find(call => call.IsSocket && call.Says.Contains($"250 2.0.0 queued as {id}"));
         if (sent is null)
         {
             return;
@@ -90,7 +90,7 @@ internal sealed partial class OrderAudit
 
         Audited++;
         // On its way out the mark is written to a socket again: only files count.
-        List<Call> written = _calls.FindAll(call => !call.IsSync && !call.IsSocket && call.Result > 0 && call.End < sent.Begin && call.Text.Contains(mark, StringComparison.Ordinal));
+        List<Call> written = _calls.FindAll(call => !call.IsSync && !call.IsSocket && call.Result > 0 && call.End < sent.Begin && call.Says.Contains(mark));
         if (written.Count == 0)
         {
             Violations.Add($"{id}: acknowledged before it was written");
@@ -121,8 +121,8 @@ internal sealed partial class OrderAudit
         }
 
         Unlinked++;
-        Call? left = _calls.Find(call => call.IsSocket && !call.IsSync && call.Begin > sent.Begin && call.Text.Contains(mark, StringComparison.Ordinal));
-        Call? taken = left is null ? null : _calls.Find(call => call.Begin > left.Begin && call.Path == left.Path && call.Text.Contains("250 2.0.0 Got it", StringComparison.Ordinal));
+        Call? left = _calls.Find(call => call.IsSocket && !call.IsSync && call.Begin > sent.Begin && call.Says.Contains(mark));
+        Call? taken = left is null ? null : _calls.Find(call => call.Begin > left.Begin && call.Path == left.Path && call.Says.Contains("250 2.0.0 Got it"));
         Call? recorded = taken is null ? null : _calls.Find(call => call.Name == "pwrite64" && call.Begin > taken.Begin && call.Path.EndsWith(".seg", StringComparison.Ordinal));
         if (recorded is null || !_calls.Exists(sync => sync.IsSync && sync.Result == 0 && sync.Path == recorded.Path && sync.Begin > recorded.End && sync.End < unlink.Begin))
         {
@@ -133,10 +133,16 @@ internal sealed partial class OrderAudit
     /// <summary>Of what is read only replies matter.</summary>
     private static string Head(string text) => text[..Math.Min(text.Length, 300)];
 
+    /// <summary>The marks and replies in what was written or read, looked for once: the lines are long, and each is asked for every message.</summary>
+    private static HashSet<string> Telling(string text) => [.. Mark().Matches(text).Select(static m => m.Value)];
+
     private static long Number(string text) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) ? value : -1;
 
     [GeneratedRegex(@"^(?<thread>\d+) +(?<name>\w+)\(\d+<(?<path>[^>]*)>", RegexOptions.None, matchTimeoutMilliseconds: 30_000)]
     private static partial Regex Begun();
+
+    [GeneratedRegex(@"MARK-[\w-]+|250 2\.0\.0 (?:queued as \w+|Got it)", RegexOptions.None, matchTimeoutMilliseconds: 30_000)]
+    private static partial Regex Mark();
 
     [GeneratedRegex("^\\d+ +unlink\\(\"(?<path>[^\"]*)\"", RegexOptions.None, matchTimeoutMilliseconds: 30_000)]
     private static partial Regex Unlink();
@@ -147,7 +153,7 @@ internal sealed partial class OrderAudit
     [GeneratedRegex(@"\) += (?<result>-?\d+)[^)]*$", RegexOptions.RightToLeft, matchTimeoutMilliseconds: 30_000)]
     private static partial Regex Result();
 
-    private sealed record Call(string Name, string Path, string Text, int Begin, int End, long Result)
+    private sealed record Call(string Name, string Path, HashSet<string> Says, int Begin, int End, long Result)
     {
         public bool IsSync => Name is "fsync" or "fdatasync";
 

@@ -20,9 +20,6 @@ namespace Relay.Flow.Send;
 /// </summary>
 internal sealed class SmtpPipeline(OutboundConnection connection)
 {
-    /// <summary>Content up to here may be in memory, and go out before the replies to the recipients are in.</summary>
-    private const int LargeBody = 64 * 1024;
-
     /// <summary>So much is written before it is flushed: a connection's share of memory.</summary>
     private const int FlightLength = 64 * 1024;
 
@@ -36,23 +33,17 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
     private static readonly TimeSpan FarewellTimeout = TimeSpan.FromSeconds(2);
 
     private readonly Queue<AwaitedReply> _awaited = new();
-    private readonly Queue<TransactionPart> _open = new();
-    private readonly Stack<TransactionPart> _spare = new();
+    private readonly OpenTransactions _open = new(connection);
     private readonly ContentWriter _content = new(connection);
     private readonly bool _lmtp = connection.Key.Scheme == NextHopScheme.Lmtp;
     private SmtpClientSession? _session;
-    private ITransactionSource? _source;
     private TransactionPart? _writing;
-    private (OutboundTransaction Transaction, int Recipient)? _rest;
     private int _unflushed;
     private bool _heard;
     private bool _hasDelivered;
-    private bool _needsReset;
     private bool _alone;
 
     private SmtpClientSession Session => _session!;
-
-    private ITransactionSource Source => _source!;
 
     private bool Pipelines => connection.Extensions.Pipelining;
 
@@ -61,7 +52,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
     public async ValueTask<AttemptFailure?> RunAsync(SmtpClientSession session, ITransactionSource source)
     {
         _session = session;
-        _source = source;
+        _open.Use(source);
         _heard = false;
         _alone |= connection.Key.Address is { } address && session.Distrust.Contains(address);
         bool ended = false;
@@ -87,10 +78,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
             if (!ended)
             {
                 connection.Break();
-                foreach (TransactionPart part in _open)
-                {
-                    part.End();
-                }
+                _open.Abandon();
             }
         }
     }
@@ -101,7 +89,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
     {
         while (true)
         {
-            _writing ??= await BeginAsync().ConfigureAwait(false);
+            _writing ??= await _open.BeginAsync(Pipelines && !_alone ? Session.PipelineDepth : 1).ConfigureAwait(false);
             if (_writing is not { } part || !MayWrite(part))
             {
                 break;
@@ -124,69 +112,11 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
             if (part.Next == TransactionStep.Written)
             {
                 _writing = null;
-                await CompleteAsync().ConfigureAwait(false);
+                await _open.CompleteAsync().ConfigureAwait(false);
             }
         }
 
         return _unflushed > 0 ? await FlushAsync().ConfigureAwait(false) : null;
-    }
-
-    /// <summary>The next transaction, when one may be begun and there is one.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<TransactionPart?> BeginAsync()
-    {
-        int depth = Pipelines && !_alone ? Session.PipelineDepth : 1;
-        while (_open.Count < depth)
-        {
-            if (_rest is not null && _open.Count > 0)
-            {
-                // Several transactions for one message are rare, and simpler one by one.
-                return null;
-            }
-
-            if (connection.Mails >= connection.Extensions.MailLimit)
-            {
-                connection.IsSpent = true;
-                GiveBackRest();
-                return null;
-            }
-
-            (OutboundTransaction? transaction, int first) = _rest is { } rest ? (rest.Transaction, rest.Recipient) : (Source.Next(), 0);
-            _rest = null;
-            if (transaction is null)
-            {
-                return null;
-            }
-
-            if (HopRules.Refusal(transaction.Message, transaction.Body.Length, connection.Extensions) is { } refusal)
-            {
-                transaction.HostRefusal = refusal;
-                Source.GiveBack(transaction);
-                continue;
-            }
-
-            TransactionPart part = _spare.TryPop(out TransactionPart? spare) ? spare : new TransactionPart();
-            try
-            {
-                part.Begin(transaction, first, Math.Min(connection.Extensions.RecipientLimit ?? int.MaxValue, transaction.RecipientLimit), connection.Extensions.RecipientDomainLimit, LargeBody);
-            }
-            catch (SpoolReadException e)
-            {
-                part.End();
-                _spare.Push(part);
-                transaction.Result.SetRest(AttemptFailure.Unreadable(e).Outcome);
-                await Source.DoneAsync(transaction).ConfigureAwait(false);
-                continue;
-            }
-
-            part.IsChunk = HopRules.UsesChunks(connection.Extensions);
-            part.Follows = _open.Count > 0;
-            _rest = part.IsLast ? null : (transaction, part.EndRecipient);
-            _open.Enqueue(part);
-            return part;
-        }
-
-        return null;
     }
 
     private bool MayWrite(TransactionPart part) => part.Next switch
@@ -207,14 +137,12 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
             case TransactionStep.Begin:
                 part.Holds = part.IsLarge || !_hasDelivered || !Pipelines || (part.IsChunk && !_heard);
                 part.Next = TransactionStep.Mail;
-                // Behind others that are unanswered, the one right before it decides: the final dot ends its transaction whatever comes of it.
-                if (_open.Count > 1 ? part.IsChunk : _needsReset)
+                if (_open.TakeReset(part))
                 {
                     CommandWriter.Rset(connection.Output);
                     Await(part, SmtpPhase.Reset);
                 }
 
-                _needsReset = false;
                 break;
             case TransactionStep.Mail:
                 HopRules.WriteMail(connection.Output, transaction.Message, transaction.Body.Length, connection.Extensions, connection.IsAuthenticated, Session.Time.GetUtcNow());
@@ -349,11 +277,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<AttemptFailure?> FlushAsync()
     {
-        foreach (TransactionPart part in _open)
-        {
-            part.ContentSent = part.ContentWritten;
-        }
-
+        _open.MarkSent();
         _unflushed = 0;
         if (await connection.FlushAsync(Session.Timeouts.Body).ConfigureAwait(false) is not { } unsent)
         {
@@ -396,7 +320,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
                 _writing = null;
             }
 
-            await CompleteAsync().ConfigureAwait(false);
+            await _open.CompleteAsync().ConfigureAwait(false);
         }
         while (_awaited.Count > 0 && connection.TryReadReply(out reply));
 
@@ -423,58 +347,6 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
         }
 
         return failure;
-    }
-
-    /// <summary>Ends the transactions that are written and answered whole.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask CompleteAsync()
-    {
-        while (_open.TryPeek(out TransactionPart? part) && part is { Next: TransactionStep.Written, Unanswered: 0 })
-        {
-            _open.Dequeue();
-            _needsReset = part.IsOpenAtServer;
-            OutboundTransaction transaction = part.Transaction;
-            bool goesOn = !part.IsLast && !part.OutOfOrder;
-            if (part.OutOfOrder && !part.IsLast)
-            {
-                _rest = null;
-            }
-
-            Release(part);
-            if (!goesOn)
-            {
-                await LeaveAsync(transaction).ConfigureAwait(false);
-            }
-        }
-    }
-
-    /// <summary>Done when every recipient has its outcome; otherwise it was not handed over, and is given back.</summary>
-    private ValueTask LeaveAsync(OutboundTransaction transaction)
-    {
-        if (!transaction.Result.HasOpen)
-        {
-            return Source.DoneAsync(transaction);
-        }
-
-        transaction.Result.Forget();
-        Source.GiveBack(transaction);
-        return ValueTask.CompletedTask;
-    }
-
-    private void GiveBackRest()
-    {
-        if (_rest is { } rest)
-        {
-            _rest = null;
-            rest.Transaction.Result.Forget();
-            Source.GiveBack(rest.Transaction);
-        }
-    }
-
-    private void Release(TransactionPart part)
-    {
-        part.End();
-        _spare.Push(part);
     }
 
     /// <summary>What the server says while nothing is unanswered: good-bye, or a sign that it is out of step.</summary>
@@ -504,14 +376,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
     {
         connection.Break();
         _writing = null;
-        _rest = null;
-        bool anySent = false;
-        int unanswered = 0;
-        foreach (TransactionPart part in _open)
-        {
-            anySent |= part is { ContentSent: true, Unanswered: > 0, EndReplies: 0 };
-            unanswered += part.Unanswered > 0 ? 1 : 0;
-        }
+        (int unanswered, bool anySent) = _open.Unanswered();
 
         // A server that says 421 and closes has not looked at what came behind the command that it refused.
         bool farewell = failure.Reply.Code == 421 && (!anySent || await connection.EndsAsync(FarewellTimeout).ConfigureAwait(false));
@@ -520,31 +385,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
             Distrust();
         }
 
-        bool unconfirmed = false;
-        while (_open.TryDequeue(out TransactionPart? part))
-        {
-            if (part.ContentSent && part.Unanswered > 0 && !(farewell && part.EndReplies == 0))
-            {
-                part.SetRest(failure.Unconfirmed().Outcome);
-                unconfirmed = true;
-            }
-
-            OutboundTransaction transaction = part.Transaction;
-            Release(part);
-            if (_open.TryPeek(out TransactionPart? next) && next.Transaction == transaction)
-            {
-                continue;
-            }
-
-            if (unconfirmed)
-            {
-                transaction.Result.SetRest(failure.Outcome);
-            }
-
-            unconfirmed = false;
-            await LeaveAsync(transaction).ConfigureAwait(false);
-        }
-
+        await _open.EndAsync(failure, farewell).ConfigureAwait(false);
         _awaited.Clear();
     }
 }

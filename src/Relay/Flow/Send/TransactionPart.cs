@@ -6,7 +6,7 @@ namespace Relay.Flow.Send;
 
 /// <summary>
 /// One SMTP transaction on a connection: a message, those of its recipients that go in it (all that have no outcome yet, but for what the server takes at once), and how far it is, in what was written and in
-/// what was answered. <see cref="SmtpPipeline"/>'s, which uses it again.
+/// what was answered. <see cref="OpenTransactions"/> ends it and uses it again.
 /// </summary>
 internal sealed class TransactionPart
 {
