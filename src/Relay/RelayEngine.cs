@@ -25,6 +25,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly PipeliningDistrust _distrust;
+    private readonly SiteCrowd _crowd;
     private readonly RelayMetrics _metrics = new();
     private readonly Heartbeat _heartbeat;
     private readonly IStorage _storage;
@@ -65,6 +66,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _dns = _resolvers(options.Dns);
         _heartbeat = new Heartbeat(time);
         _local = new LocalAddresses(time);
+        _crowd = new SiteCrowd(time);
         _distrust = new PipeliningDistrust(time);
         _deliveries = new DeliveryLog(options.DeliveryLogPath, time, _log, _metrics);
     }
@@ -259,7 +261,7 @@ public sealed class RelayEngine : IAsyncDisposable
 
     private Site NewSite(SiteKey key, DeliverySettings settings)
     {
-        var limit = new SiteLimit(_time, Random.Shared, key.Limits.Connections)
+        var limit = new SiteLimit(_time, Random.Shared, key.Limits.Connections, _crowd)
         {
             FirstWait = settings.Retry.Suspension,
             LongestWait = settings.Retry.LongestSuspension,

@@ -42,7 +42,8 @@ internal sealed class BoundedWork<T>(int maximum, Func<T, Task> work)
             }
         }
 
-        // All that ran may have ended between the two steps.
+        // All that ran may have ended between the two steps: whoever leaves looks at what waits after it left, and here what waits is told before it is looked whether there is room.
+        Interlocked.MemoryBarrier();
         StartWaiting();
     }
 
@@ -71,14 +72,21 @@ internal sealed class BoundedWork<T>(int maximum, Func<T, Task> work)
         StartWaiting();
     }
 
+    /// <summary>The count is never above the limit, not even for a moment: who left in that moment would see no room, and nobody would begin what waits.</summary>
     private bool TryEnter()
     {
-        if (Interlocked.Increment(ref _running) <= maximum)
+        int running = Running;
+        while (running < maximum)
         {
-            return true;
+            int seen = Interlocked.CompareExchange(ref _running, running + 1, running);
+            if (seen == running)
+            {
+                return true;
+            }
+
+            running = seen;
         }
 
-        Leave();
         return false;
     }
 

@@ -25,11 +25,14 @@ internal struct SiteLatency
 
     private readonly double Shortest => Math.Min(_shortest, _shortestBefore);
 
-    /// <summary>More than twice the shortest: the site has all the work it can do at once.</summary>
-    public readonly bool IsRising => _any && _smoothed > 2 * Shortest + Noise;
+    /// <summary>So many milliseconds it takes longer than the shortest.</summary>
+    public readonly double Excess => _any ? _smoothed - Shortest : 0;
+
+    /// <summary>More than twice the shortest, and more than sites take longer anyhow (<see cref="SiteCrowd.Usual"/>): the site has all the work it can do at once.</summary>
+    public readonly bool IsRising(SiteCrowd? crowd) => Exceeds(2, crowd);
 
     /// <summary>More than four times the shortest: messages of ours wait for each other there.</summary>
-    public readonly bool IsHigh => _any && _smoothed > 4 * Shortest + Noise;
+    public readonly bool IsHigh(SiteCrowd? crowd) => Exceeds(4, crowd);
 
     public void Add(TimeSpan sample, TimeProvider time)
     {
@@ -45,6 +48,12 @@ internal struct SiteLatency
         _shortest = Math.Min(_shortest, value);
         _smoothed = _any ? _smoothed + Alpha * (value - _smoothed) : value;
         _any = true;
+    }
+
+    private readonly bool Exceeds(double factor, SiteCrowd? crowd)
+    {
+        double most = factor * Shortest + Noise;
+        return _any && _smoothed > most && (crowd is null || _smoothed > most + factor * crowd.Usual());
     }
 
     public override readonly string ToString() => string.Create(CultureInfo.InvariantCulture, $"latency {_smoothed:0} ms against {Shortest:0} ms");

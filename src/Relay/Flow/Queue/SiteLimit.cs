@@ -26,6 +26,8 @@ internal sealed class SiteLimit
 
     private readonly TimeProvider _time;
     private readonly Random _random;
+    private readonly SiteCrowd? _crowd;
+    private readonly int _place;
     private readonly List<LimitChange> _changes = [];
     private LimitChange? _news;
     private SiteLatency _latency;
@@ -50,9 +52,11 @@ internal sealed class SiteLimit
     /// <summary>What the next one is made of.</summary>
     private TimeSpan _nextWait;
 
-    /// <summary><paramref name="ceiling"/> (1 or more) is the configured maximum.</summary>
-    public SiteLimit(TimeProvider time, Random random, int ceiling)
+    /// <summary><paramref name="ceiling"/> (1 or more) is the configured maximum. With <paramref name="crowd"/> the site is held to be slow only when it is slower than the others.</summary>
+    public SiteLimit(TimeProvider time, Random random, int ceiling, SiteCrowd? crowd = null)
     {
+        _crowd = crowd;
+        _place = crowd?.Join() ?? 0;
         _time = time;
         _random = random;
         _ceiling = ceiling;
@@ -130,6 +134,7 @@ internal sealed class SiteLimit
         }
 
         _latency.Add(latency, _time);
+        _crowd?.Report(_place, _latency.Excess);
         // A limit that isn't made use of shows nothing by holding.
         if (epoch != Epoch || Open * 2 < Current)
         {
@@ -139,7 +144,7 @@ internal sealed class SiteLimit
         _taken++;
         if (_slowStart)
         {
-            _slowStart = !_latency.IsRising && TryGrow();
+            _slowStart = !_latency.IsRising(_crowd) && TryGrow();
         }
         else if (_taken >= Current)
         {
@@ -206,11 +211,11 @@ internal sealed class SiteLimit
     private void Adjust()
     {
         _taken = 0;
-        if (!_latency.IsRising)
+        if (!_latency.IsRising(_crowd))
         {
             TryGrow();
         }
-        else if (_latency.IsHigh && Current > 1)
+        else if (_latency.IsHigh(_crowd) && Current > 1)
         {
             Change(Current - 1, _latency.ToString());
         }
