@@ -114,15 +114,15 @@ public sealed class IsolationTests
     private static async Task<double> RateAsync(int messages, double deferred)
     {
         await using var sink = new ReceiptSink(deferred);
-        RelaySettings settings = RelaySettings.SmartHost(sink.Address, sink.Port) with { Retry = "1h", Log = "level = \"warning\"", Limits = "connections_per_address = 1000" };
+        RelaySettings settings = RelaySettings.SmartHost(sink.Address, sink.Port) with { Retry = "1h", Limits = "connections_per_address = 1000" };
         await using RelayProcess relay = await RelayProcess.StartAsync(settings);
         using var metrics = new Metrics(relay);
         long start = Stopwatch.GetTimestamp();
         await SmtpSource.SendAsync("127.0.0.1", relay.Port, messages, 50, 4096, "box@to.test");
         await Eventually.True(() => metrics.Settled("delivered") + metrics.Settled("deferred") >= messages, $"{messages} messages tried", TimeSpan.FromMinutes(5));
         double rate = sink.Count / Stopwatch.GetElapsedTime(start).TotalSeconds;
-        // What a recipient is told says nothing about the server: it gets as many connections as before.
-        Assert.Equal(0, metrics.Value("relay_site_limit_changes_total"));
+        // What a recipient is told says nothing about the server. On a busy machine it may become slow, which is another matter.
+        Assert.DoesNotContain(relay.Errors, static line => line.Contains("connections at a time, because of: ", StringComparison.Ordinal) && !line.Contains("because of: latency ", StringComparison.Ordinal));
         return rate;
     }
 
