@@ -284,15 +284,12 @@ public sealed class RelayEngine : IAsyncDisposable
         }
     }
 
-    private DeliverySettings SettingsFor(EngineOptions options)
-    {
-        return new DeliverySettings(
-            options.Delivery,
-            new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
-            new Connector(options.Hostname, options.Delivery.Timeouts, _race, _heartbeat, _time, _metrics, _log),
-            new SmtpClientSession(options.Delivery.Timeouts, _time, _distrust, options.Delivery.PipelineDepth),
-            new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports),
-            new SiteLimits(options.Delivery),
-            new TenantTable(options.Tenants));
-    }
+    private DeliverySettings SettingsFor(EngineOptions options) => new(
+        options.Delivery,
+        new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
+        new Connector(options.Hostname, options.Delivery.Timeouts, _race, _heartbeat, _time, _metrics, _log),
+        new SmtpClientSession(options.Delivery.Timeouts, _time, _distrust, options.Delivery.PipelineDepth),
+        new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports),
+        new SiteLimits(options.Delivery),
+        new TenantTable(options.Tenants));
 }

@@ -37,6 +37,7 @@ internal sealed class Site : Retirable, IDisposable
         Key = key;
         _limit = limit;
         _time = time;
+        LastUsed = time.GetTimestamp();
         if (key.Limits.Rate is not null)
         {
             _wake = time.CreateTimer(
@@ -60,7 +61,7 @@ internal sealed class Site : Retirable, IDisposable
     /// <summary>A host of the site has answered lately: it may have more of what all sites share than one of which nothing is known.</summary>
     public bool IsProven { get; private set; }
 
-    /// <summary>When a worker ended last, as a timestamp.</summary>
+    /// <summary>When a worker ended last, as a timestamp; before the first one has, when the site was made.</summary>
     public long LastUsed { get; private set; }
 
     /// <summary>Where its hosts are, as looked up last.</summary>

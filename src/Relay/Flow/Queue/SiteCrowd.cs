@@ -31,10 +31,11 @@ internal sealed class SiteCrowd(TimeProvider time)
     {
         Span<double> lately = stackalloc double[Places];
         int count = 0;
+        long now = time.GetTimestamp();
         for (int i = 0; i < Places; i++)
         {
             long at = Volatile.Read(ref _places[i].At);
-            if (at != 0 && time.GetElapsedTime(at) < Recent)
+            if (at != 0 && time.GetElapsedTime(at, now) < Recent)
             {
                 lately[count++] = Volatile.Read(ref _places[i].Excess);
             }

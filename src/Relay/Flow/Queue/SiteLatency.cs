@@ -26,7 +26,7 @@ internal struct SiteLatency
     private readonly double Shortest => Math.Min(_shortest, _shortestBefore);
 
     /// <summary>So many milliseconds it takes longer than the shortest.</summary>
-    public readonly double Excess => _any ? _smoothed - Shortest : 0;
+    public readonly double Excess => _smoothed - Shortest;
 
     /// <summary>More than twice the shortest, and more than sites take longer anyhow (<see cref="SiteCrowd.Usual"/>): the site has all the work it can do at once.</summary>
     public readonly bool IsRising(SiteCrowd? crowd) => Exceeds(2, crowd);
@@ -53,7 +53,7 @@ internal struct SiteLatency
     private readonly bool Exceeds(double factor, SiteCrowd? crowd)
     {
         double most = factor * Shortest + Noise;
-        return _any && _smoothed > most && (crowd is null || _smoothed > most + factor * crowd.Usual());
+        return _smoothed > most && (crowd is null || _smoothed > most + factor * crowd.Usual());
     }
 
     public override readonly string ToString() => string.Create(CultureInfo.InvariantCulture, $"latency {_smoothed:0} ms against {Shortest:0} ms");
