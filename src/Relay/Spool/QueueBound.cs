@@ -30,12 +30,18 @@ internal sealed class QueueBound(int most)
             return false;
         }
 
-        if (Interlocked.Increment(ref _taken) <= most)
+        long taken = Taken;
+        while (taken < most)
         {
-            return true;
+            long seen = Interlocked.CompareExchange(ref _taken, taken + 1, taken);
+            if (seen == taken)
+            {
+                return true;
+            }
+
+            taken = seen;
         }
 
-        Give();
         lock (_gate)
         {
             // It may have emptied meanwhile, and then nobody would say so again.
