@@ -17,6 +17,8 @@ install_tools() {
 	for pair in "${tools[@]}"; do
 		command -v "${pair%%=*}" >/dev/null || missing+=("${pair##*=}")
 	done
+	# What swaks only recommends, and can't speak TLS without.
+	perl -MNet::SSLeay -e 1 2>/dev/null || missing+=(libnet-ssleay-perl)
 	[[ ${#missing[@]} -gt 0 ]] || return 0
 	if [[ $EUID -ne 0 ]]; then
 		as_root=(sudo -n)
@@ -81,6 +83,17 @@ notes() {
 		-e 's/^\(figure: [^<]*\).*/\1/p' | sed -e 's/\]\]>.*//' -e 's/&quot;/"/g' -e 's/&lt;/</g' -e 's/&gt;/>/g' -e 's/&amp;/\&/g'
 }
 
+# one line for each failed test, with what it said
+failures_of() {
+	python3 - "$1" <<-'END' || echo "failed: see $1"
+		import sys, xml.etree.ElementTree as xml
+		for test in xml.parse(sys.argv[1]).iter("test"):
+		    if test.get("result") == "Fail":
+		        message = " ".join((test.findtext("failure/message") or "").split())
+		        print(f"failed {test.get('name')} after {test.get('time')} s: {message[:600]}")
+	END
+}
+
 rm -rf "$results"
 mkdir -p "$results"
 install_tools
@@ -125,5 +138,9 @@ for project in "${projects[@]}"; do
 	skipped=$((skipped + $(attribute skipped "$report")))
 done
 
+# Named once more where the end of a long log shows them.
+for report in "$results"/*.xml; do
+	[[ ! -s $report ]] || failures_of "$report"
+done
 echo "$passed passed, $failed failed, $skipped skipped"
 [[ $failed -eq 0 ]]

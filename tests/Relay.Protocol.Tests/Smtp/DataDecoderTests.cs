@@ -69,7 +69,7 @@ public class DataDecoderTests
         {
             string[] endings = ["\n", "\r", "\r\n", "\n\r", "\r\r\n", "\n\n", "\r\n\0", "\0\r\n", "\x85", ""];
             string[] dots = [".", "..", "\0.", ".\0", " .", ". "];
-            return [.. from before in endings from dot in dots from after in endings let all = before + dot + after where all != "\r\n.\r\n" select all];
+            return [.. (from before in endings from dot in dots from after in endings select before + dot + after).Distinct().Where(all => all != "\r\n.\r\n")];
         }
     }
 
