@@ -1,3 +1,4 @@
+using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
 using Relay.Flow.Accept;
@@ -41,6 +42,9 @@ public sealed record EngineOptions
     public IReadOnlyList<RouteOptions> Routes { get; init; } = [];
 
     public IReadOnlyList<TenantOptions> Tenants { get; init; } = [];
+
+    /// <summary>The keys with which mail is signed.</summary>
+    public IReadOnlyList<DkimKeyOptions> Dkim { get; init; } = [];
 
     /// <summary>Null: nobody can log in, and AUTH isn't offered.</summary>
     internal ICredentials? Credentials { get; init; }

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
+using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
 using Relay.Flow.Accept;
@@ -44,6 +45,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private OutboundPool? _pool;
     private Settlement? _settlement;
     private BounceMessage? _bounces;
+    private MessageSigner? _signer;
     private DeliveryLoop? _delivery;
     private Task _scheduler = Task.CompletedTask;
     private Task _recovery = Task.CompletedTask;
@@ -100,8 +102,9 @@ public sealed class RelayEngine : IAsyncDisposable
             }
         }
 
+        MessageSigner signer = _signer = new MessageSigner(DkimKeys.Load(options.Dkim));
         // Opening and scanning read the disk: not on the caller's thread.
-        return Task.Run(() => Start(options), cancel);
+        return Task.Run(() => Start(options, signer), cancel);
     }
 
     /// <summary>What serves the connections of one of the configured listeners.</summary>
@@ -113,6 +116,8 @@ public sealed class RelayEngine : IAsyncDisposable
     public void Apply(EngineOptions options)
     {
         options = options with { Spool = _options.Spool, Listeners = _options.Listeners };
+        // First what may throw.
+        var keys = DkimKeys.Load(options.Dkim);
         _certificate?.Reload(options.Tls, options.Hostname, _time);
         if (options.Dns != _options.Dns)
         {
@@ -131,6 +136,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _settlement?.Apply(settings.Retry);
         _delivery?.Apply(settings);
         _bounces?.Apply(options.Hostname);
+        _signer?.Apply(keys);
         var reverse = new ReverseLookup(_dns, _time);
         foreach (SmtpConnectionHandler handler in _handlers.Values)
         {
@@ -177,12 +183,13 @@ public sealed class RelayEngine : IAsyncDisposable
         }
 
         await _deliveries.DisposeAsync().ConfigureAwait(false);
+        _signer?.Dispose();
         _heartbeat.Dispose();
         _metrics.Dispose();
         _stopping.Dispose();
     }
 
-    private void Start(EngineOptions options)
+    private void Start(EngineOptions options, MessageSigner signer)
     {
         MessageSpool spool = _spool = MessageSpool.Open(options.Spool, _storage, _time, _log, batch => _metrics.SpoolCommitted(batch.Sync.TotalSeconds, batch.Messages));
         WarnOfSources(options);
@@ -190,7 +197,7 @@ public sealed class RelayEngine : IAsyncDisposable
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
         MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
-        BounceMessage bounces = _bounces = new BounceMessage(spool, queue, options.Hostname, _time);
+        BounceMessage bounces = _bounces = new BounceMessage(spool, queue, signer, options.Hostname, _time);
         _settlement = new Settlement(spool, queue, bounces, _deliveries, _metrics, settings.Retry, _time, Random.Shared, _log);
         _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, _metrics, settings, MaximumWorkers);
         _metrics.ObserveQueue(() => queue.Depth, () => spool.Parked);
@@ -201,6 +208,7 @@ public sealed class RelayEngine : IAsyncDisposable
         var services = new SessionServices
         {
             Spool = spool,
+            Signer = signer,
             Queue = queue,
             Connections = _connections,
             Heartbeat = _heartbeat,

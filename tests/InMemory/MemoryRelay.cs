@@ -3,6 +3,7 @@ using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
+using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
 using Relay.Flow.Accept;
@@ -30,6 +31,7 @@ internal sealed class MemoryRelay : IAsyncDisposable
     private readonly MessageQueue _queue;
     private readonly CancellationTokenSource _stopping = new();
     private readonly SmtpConnectionHandler _handler;
+    private readonly MessageSigner _signer;
     private readonly RecipientUpdate[] _settled = new RecipientUpdate[QueuedMessage.MaximumRecipients];
     private SpooledMessage? _shown;
 
@@ -43,6 +45,7 @@ internal sealed class MemoryRelay : IAsyncDisposable
         var services = new SessionServices
         {
             Spool = _spool,
+            Signer = _signer = new MessageSigner(DkimKeys.Load(options.Dkim)),
             Queue = _queue,
             Connections = new ConnectionLimit(),
             Heartbeat = _heartbeat,
@@ -84,6 +87,7 @@ internal sealed class MemoryRelay : IAsyncDisposable
         await _stopping.CancelAsync();
         await _spool.DisposeAsync();
         await _deliveries.DisposeAsync();
+        _signer.Dispose();
         _heartbeat.Dispose();
         _metrics.Dispose();
         _stopping.Dispose();

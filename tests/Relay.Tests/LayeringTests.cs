@@ -11,15 +11,16 @@ public partial class LayeringTests
     {
         ["Concurrency"] = [],
         ["Telemetry"] = [],
+        ["Dkim"] = ["Concurrency", "Telemetry"],
         ["Dns"] = ["Concurrency", "Telemetry"],
         ["Tls"] = ["Concurrency", "Telemetry"],
         ["Spool"] = ["Concurrency", "Telemetry"],
         ["Flow.Policy"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
-        ["Flow.Accept"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow", "Flow.Policy", "Flow.Queue"],
+        ["Flow.Accept"] = ["Concurrency", "Telemetry", "Dkim", "Dns", "Tls", "Spool", "Flow", "Flow.Policy", "Flow.Queue"],
         ["Flow.Queue"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
         ["Flow.Route"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
         ["Flow.Send"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
-        ["Flow.Settle"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow", "Flow.Queue"],
+        ["Flow.Settle"] = ["Concurrency", "Telemetry", "Dkim", "Dns", "Tls", "Spool", "Flow", "Flow.Queue"],
     };
 
     [Fact]

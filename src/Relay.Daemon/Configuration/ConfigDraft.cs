@@ -48,6 +48,7 @@ internal sealed class ConfigDraft
         Listeners.AddRange(engine.Listeners.Select(static l => new ListenerDraft { EndPoint = l.EndPoint, Role = l.Role, Tls = l.Tls, ProxyFrom = l.ProxyFrom }));
         LimitRules.AddRange(engine.Delivery.LimitRules);
         Tenants.AddRange(engine.Tenants.Select(static t => new TenantDraft { Options = t, Egress = t.Egress?.Name }));
+        Dkim.AddRange(engine.Dkim.Select(static k => new DkimDraft(k)));
         Routes.AddRange(engine.Routes.Select(static r => new RouteDraft
         {
             Domain = r.Domain,
@@ -104,6 +105,8 @@ internal sealed class ConfigDraft
 
     public Entries<TenantDraft> Tenants { get; } = new();
 
+    public Entries<DkimDraft> Dkim { get; } = new();
+
     public AdminOptions Admin { get; set; } = new();
 
     public LogOptions Log { get; set; } = new();
@@ -144,6 +147,7 @@ internal sealed class ConfigDraft
                 Credentials = r.User is null ? null : new HopCredentials(r.User, r.Password!),
                 Egress = EgressOf(r.Egress),
             })],
+            Dkim = [.. Dkim.All.Select(static k => k.Build())],
             DeliveryLogPath = DeliveryLogPath,
         },
         Admin = Admin,

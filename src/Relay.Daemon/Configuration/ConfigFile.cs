@@ -62,6 +62,7 @@ internal static class ConfigFile
         ConfigChecks.Run(draft, reader);
         EgressChecks.Run(draft, reader);
         CertificateFiles.Check(draft, reader);
+        DkimChecks.Run(draft, reader);
         RecipientFile.Read(draft, reader, errors);
         return errors.Count == 0
             ? new ConfigResult(draft.Build(), [])

@@ -214,6 +214,22 @@ internal static class ConfigTable
         {
             Items = new(d => d.Tenants.All.Count, (d, i) => d.Tenants.Select(i), d => d.Tenants.Add()),
         },
+        new("dkim", "A key with which mail is signed (RFC 6376) for clients that may relay, and the relay's own reports; may stand there many times, and all that match sign. `relay dkim keygen` makes one.",
+        [
+            ConfigKey.Of("domain", ConfigTypes.Domain, d => d.Dkim.Current.Domain, (d, v) => d.Dkim.Current.Domain = v, "Who signs: `d=`.", required: true),
+            ConfigKey.Of("selector", ConfigTypes.Selector, d => d.Dkim.Current.Selector, (d, v) => d.Dkim.Current.Selector = v,
+                "`s=`: the public key stands in DNS at `SELECTOR._domainkey.DOMAIN`.", required: true),
+            ConfigKey.Of("key", ConfigTypes.FilePath, d => d.Dkim.Current.KeyPath, (d, v) => d.Dkim.Current.KeyPath = v,
+                "A PEM file: the private key, RSA or Ed25519, not encrypted. Read again at a reload.", required: true),
+            ConfigKey.Of("from", new ListType<string>(ConfigTypes.DomainPattern, 1), d => d.Dkim.Current.From.Count == 0 ? null : d.Dkim.Current.From, (d, v) => d.Dkim.Current.From = v,
+                "Whose mail is signed, by the domain in its From field: domains, `*.domain` for all below one, `*` for all.", "`domain`"),
+            ConfigKey.Of("header", ConfigTypes.DkimForm, d => d.Dkim.Current.HeaderForm, (d, v) => d.Dkim.Current.HeaderForm = v,
+                "How much may happen to header fields on the way: `relaxed`: white space may change. `simple`: nothing."),
+            ConfigKey.Of("body", ConfigTypes.DkimForm, d => d.Dkim.Current.BodyForm, (d, v) => d.Dkim.Current.BodyForm = v, "The same for the body."),
+        ])
+        {
+            Items = new(d => d.Dkim.All.Count, (d, i) => d.Dkim.Select(i), d => d.Dkim.Add()),
+        },
         new("admin", "The HTTP listener for /healthz, /readyz and /metrics. A change needs a restart.",
         [
             ConfigKey.Of("address", ConfigTypes.ListenAddress, d => d.Admin.EndPoint, (d, v) => d.Admin = d.Admin with { EndPoint = v }, "Port 0 lets the system choose."),

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Relay.Flow;
 using Relay.Flow.Accept;
+using Relay.Protocol.Dkim;
 using Relay.Spool;
 
 namespace Relay.Daemon.Configuration;
@@ -85,6 +86,10 @@ internal static class ConfigTypes
 
     public static readonly ConfigType<OutboundTls> OutboundTls = new ChoiceType<OutboundTls>(
         ("none", Flow.OutboundTls.None), ("opportunistic", Flow.OutboundTls.Opportunistic), ("required", Flow.OutboundTls.Required), ("verified", Flow.OutboundTls.Verified));
+
+    public static readonly ConfigType<string> Selector = new TextType<string>("selector", static (string text, ConfigReader _, out string value) => DomainText.ParseSelector(text, out value), static v => v);
+
+    public static readonly ConfigType<DkimCanonicalization> DkimForm = new ChoiceType<DkimCanonicalization>(("relaxed", DkimCanonicalization.Relaxed), ("simple", DkimCanonicalization.Simple));
 
     public static readonly ConfigType<IpFamilies> IpFamilies = new ChoiceType<IpFamilies>(("4", Flow.IpFamilies.Ipv4), ("6", Flow.IpFamilies.Ipv6), ("both", Flow.IpFamilies.Both));
 

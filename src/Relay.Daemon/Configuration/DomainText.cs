@@ -40,6 +40,14 @@ internal static class DomainText
         return error is null ? null : $"\"{text}\" is not a domain, \"*.domain\" or \"*\"";
     }
 
+    /// <summary>What may stand in front of "._domainkey" (RFC 6376 §3.1): labels as of a domain, underscores too. Null, or what is wrong.</summary>
+    public static string? ParseSelector(string text, out string value)
+    {
+        value = text.ToLowerInvariant();
+        bool valid = text.Length is > 0 and <= 100 && text.Split('.').All(static l => l.Length is > 0 and <= 63 && l.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
+        return valid ? null : $"\"{text}\" is not a selector: it is made of letters, digits, hyphens and underscores, like \"s2026\"";
+    }
+
     /// <summary>local@domain (RFC 5321 §4.1.2 Mailbox). Null, or what is wrong.</summary>
     public static string? ParseMailbox(string text, out string value)
     {

@@ -26,6 +26,19 @@ internal sealed class BodyBuffer(SpoolDirectory spool)
 
     internal void Advance(int count) => _used += count;
 
+    /// <summary>Puts octets in front of what is there.</summary>
+    internal void Prepend(ReadOnlySpan<byte> octets)
+    {
+        if (Free.Length < octets.Length)
+        {
+            Grow(octets.Length, streaming: false);
+        }
+
+        Written.CopyTo(_bytes.AsSpan(octets.Length));
+        octets.CopyTo(_bytes);
+        _used += octets.Length;
+    }
+
     /// <summary>Forgets the content, keeps the memory.</summary>
     internal void Reset() => _used = 0;
 

@@ -7,7 +7,7 @@ namespace Relay.Spool;
 
 /// <summary>
 /// The fields of each record type, little endian. Message and LargeMessage: id (8 bytes), arrival in ticks UTC (8), octets of the body (8), CRC32C of the body (4), length of the client's
-/// address (1), zero (3), the address (16), the envelope. Moved and MovedLarge: the same up to the address, then the segment it was copied from (8), how many recipients' states follow (4),
+/// address (1), zero (1), how many octets at the end of an own file are the body's first (2), the address (16), the envelope. Moved and MovedLarge: the same up to the address, then the segment it was copied from (8), how many recipients' states follow (4),
 /// zero (4), the states, the envelope. Update: id (8), the segment of the message (8), then the states. Remove: id (8), the segment of the message (8). A state: the recipient's index (4), state
 /// (1), zero (3), attempts (4), zero (4), next attempt in ticks UTC (8). Marker: segment (8) and offset (8) up to which the log was durable before the batch, highest id given out (8).
 /// What was written whole is read back whole: a reader here meets only bytes whose CRC was right.
@@ -33,6 +33,8 @@ internal static class RecordFields
         {
             into[28] = (byte)length;
         }
+
+        BinaryPrimitives.WriteUInt16LittleEndian(into[30..], message.FrontLength);
     }
 
     /// <summary>The fields of a copy but for the envelope, which follows them.</summary>
@@ -57,7 +59,8 @@ internal static class RecordFields
 
         long ticks = BinaryPrimitives.ReadInt64LittleEndian(fields[8..]);
         int address = fields[28];
-        if ((ulong)ticks > (ulong)DateTime.MaxValue.Ticks || address is not (0 or 4 or 16))
+        ushort front = BinaryPrimitives.ReadUInt16LittleEndian(fields[30..]);
+        if ((ulong)ticks > (ulong)DateTime.MaxValue.Ticks || address is not (0 or 4 or 16) || front > ReadSize(fields))
         {
             return null;
         }
@@ -71,6 +74,7 @@ internal static class RecordFields
             type is RecordType.LargeMessage or RecordType.MovedLarge)
         {
             BodyCrc = ReadBodyCrc(fields),
+            FrontLength = front,
         };
         if (moved)
         {

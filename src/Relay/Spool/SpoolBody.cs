@@ -14,6 +14,9 @@ internal sealed class SpoolBody : IDisposable
     private readonly SpooledMessage _message;
     private readonly bool _borrowed;
     private byte[]? _memory;
+
+    /// <summary>What of an own file comes first although it lies at its end; null until it is wanted, or when there is none.</summary>
+    private byte[]? _front;
     private int _file = -1;
     private uint _crc;
     private long _checked;
@@ -52,7 +55,7 @@ internal sealed class SpoolBody : IDisposable
 
         if (_message.OwnFile)
         {
-            ReadFile(offset, into[..count]);
+            ReadOwnFile(offset, into[..count]);
         }
         else
         {
@@ -108,6 +111,41 @@ internal sealed class SpoolBody : IDisposable
         return buffer;
     }
 
+    private void ReadOwnFile(long offset, Span<byte> into)
+    {
+        int front = _message.FrontLength;
+        if (front > 0 && _front is null)
+        {
+            _front = new byte[front];
+            ReadFile(Length - front, _front);
+        }
+
+        if (offset < front)
+        {
+            int count = Math.Min(front - (int)offset, into.Length);
+            _front.AsSpan((int)offset, count).CopyTo(into);
+            into = into[count..];
+            offset += count;
+        }
+
+        if (into.IsEmpty)
+        {
+            return;
+        }
+
+        ReadFile(offset - front, into);
+        if (offset - front == _checked)
+        {
+            _crc = Crc32C.Append(_crc, into);
+            _checked += into.Length;
+        }
+
+        if (_checked == Length - front && Crc32C.Append(_crc, _front) != _message.BodyCrc)
+        {
+            throw Unreadable(0);
+        }
+    }
+
     private void ReadFile(long offset, Span<byte> into)
     {
         int error = 0;
@@ -125,17 +163,6 @@ internal sealed class SpoolBody : IDisposable
         if (error != 0 || read != into.Length)
         {
             throw Unreadable(error);
-        }
-
-        if (offset == _checked)
-        {
-            _crc = Crc32C.Append(_crc, into);
-            _checked += into.Length;
-        }
-
-        if (_checked == Length && _crc != _message.BodyCrc)
-        {
-            throw Unreadable(0);
         }
     }
 

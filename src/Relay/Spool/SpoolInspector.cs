@@ -289,11 +289,18 @@ public sealed class SpoolInspector : IDisposable
         long at = 0;
         uint crc = 0;
         int read = 1;
+        long front = message.Size - message.FrontLength;
+        if (message.FrontLength > 0)
+        {
+            error = _files.ReadAll(file, piece.AsSpan(0, message.FrontLength), start + front, out read);
+            take(piece.AsSpan(0, read));
+        }
+
         while (at < message.Size && error == 0 && read > 0)
         {
             error = _files.ReadAll(file, piece.AsSpan(0, (int)Math.Min(piece.Length, message.Size - at)), start + at, out read);
             crc = Crc32C.Append(crc, piece.AsSpan(0, read));
-            take(piece.AsSpan(0, read));
+            take(piece.AsSpan(0, (int)Math.Clamp(front - at, 0, read)));
             at += read;
         }
 

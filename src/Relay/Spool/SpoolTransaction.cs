@@ -27,6 +27,9 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
     private ManualResetValueTaskSourceCore<CommitResult> _source;
     private State _state = State.Pooled;
     private bool _abandoned;
+
+    /// <summary>So many octets at the end of the file come first.</summary>
+    private int _front;
     private bool _parked;
     private SpoolFailure _failure;
     private SpooledMessage? _message;
@@ -124,6 +127,34 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
     }
 
     /// <summary>
+    /// Puts header fields in front of the body that are known only at its end: signatures. At most once, when all has been written and before the commit. A body that is in its own file already can't make
+    /// room any more: there they lie behind it, and the record says so.
+    /// </summary>
+    public void Prepend(ReadOnlySpan<byte> fields)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(fields.Length, ushort.MaxValue, nameof(fields));
+        if (_state == State.Discarding || _failure != SpoolFailure.None)
+        {
+            return;
+        }
+
+        if (_state != State.Writing || _front > 0)
+        {
+            throw new InvalidOperationException("The transaction isn't open for writing, or has its front already.");
+        }
+
+        if (_file.IsOpen)
+        {
+            this.Write(fields);
+            _front = fields.Length;
+        }
+        else
+        {
+            _buffer.Prepend(fields);
+        }
+    }
+
+    /// <summary>
     /// Makes the message durable: when this completes with a message, it is on the disk, and only then may it be acknowledged. Has to be awaited, since the
     /// message is then the caller's to deliver.
     /// The transaction has to be disposed afterwards.
@@ -138,7 +169,7 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
         ArgumentOutOfRangeException.ThrowIfZero(envelope.RecipientCount, nameof(envelope));
         SpoolFailure failure = _failure != SpoolFailure.None ? _failure : _spool.Condition.Answer(MayUseReserve);
         bool ownFile = _file.IsOpen || _buffer.Length > _spool.LongestInLog;
-        _message = new SpooledMessage(Id, envelope, Length, arrived, client, ownFile) { Directory = _spool };
+        _message = new SpooledMessage(Id, envelope, Length, arrived, client, ownFile) { Directory = _spool, FrontLength = (ushort)_front };
         ArgumentOutOfRangeException.ThrowIfGreaterThan(RecordLength, BatchWriter.Capacity(_spool.Options.SegmentSize), nameof(envelope));
         if (failure != SpoolFailure.None)
         {
@@ -191,6 +222,7 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
         Id = id;
         MayUseReserve = mayUseReserve;
         _failure = SpoolFailure.None;
+        _front = 0;
         _file.Begin(id);
         _state = State.Writing;
     }

@@ -49,6 +49,9 @@ internal sealed class SpooledMessage
 
     internal uint BodyCrc { get; set; }
 
+    /// <summary>So many octets at the end of an own file are the body's first: what was put in front of it when it was there.</summary>
+    internal ushort FrontLength { get; init; }
+
     /// <summary>Where it lies; known once it is in the log.</summary>
     internal SpoolDirectory? Directory { get; set; }
 

@@ -316,7 +316,7 @@ public sealed class SpoolCompactionTests
     }
 
     /// <summary>Messages that stay, one in each segment; all else there is settled.</summary>
-    private static async Task<List<SpooledMessage>> Sparse(TestSpool spool, int segments)
+    internal static async Task<List<SpooledMessage>> Sparse(TestSpool spool, int segments)
     {
         var kept = new List<SpooledMessage>();
         for (int i = 0; i < segments; i++)

@@ -49,9 +49,9 @@ internal sealed class ChunkReceiver(TimeProvider time, LimitOptions limits)
         Length = 0;
     }
 
-    /// <summary>Reads one chunk: into <paramref name="spool"/>, or to nowhere when there is none. <see cref="ReceiveStatus.TooBig"/>: the message would be, and the chunk was swallowed.</summary>
+    /// <summary>Reads one chunk: into <paramref name="spool"/> by way of <paramref name="content"/>, which is the transaction or leads to it; or to nowhere when there is none. <see cref="ReceiveStatus.TooBig"/>: the message would be, and the chunk was swallowed.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<ReceiveStatus> ReceiveAsync(PipeReader input, SpoolTransaction? spool, long size, Deadline deadline)
+    public async ValueTask<ReceiveStatus> ReceiveAsync(PipeReader input, SpoolTransaction? spool, IBufferWriter<byte>? content, long size, Deadline deadline)
     {
         if (size / EndlessFactor > limits.MessageSize)
         {
@@ -74,7 +74,7 @@ internal sealed class ChunkReceiver(TimeProvider time, LimitOptions limits)
             pace.Got(taken.Length);
             if (spool is not null)
             {
-                Keep(taken, spool);
+                Keep(taken, content!);
             }
 
             input.AdvanceTo(taken.End);
@@ -99,13 +99,13 @@ internal sealed class ChunkReceiver(TimeProvider time, LimitOptions limits)
         return tooBig ? ReceiveStatus.TooBig : _chunks > ManyChunks && Length / _chunks < SmallChunk ? ReceiveStatus.Crumbs : ReceiveStatus.Complete;
     }
 
-    private void Keep(in ReadOnlySequence<byte> octets, SpoolTransaction spool)
+    private void Keep(in ReadOnlySequence<byte> octets, IBufferWriter<byte> content)
     {
         foreach (ReadOnlyMemory<byte> part in octets)
         {
             _scan.Scan(part.Span);
             _header.Scan(part.Span);
-            spool.Write(part.Span);
+            content.Write(part.Span);
         }
 
         Length += octets.Length;

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
+using Relay.Dkim;
 using Relay.Flow.Policy;
 using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
@@ -18,15 +20,25 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
     private long _size;
     private readonly ChunkReceiver _chunks = new(services.Time, settings.Limits);
     private SpoolTransaction? _spool;
+    private MessageSigning? _signing;
     private DateTimeOffset _arrived;
     private bool _isSmtpUtf8;
 
     /// <summary>MAIL said BODY=BINARYMIME: the message may be other than lines, and comes by BDAT (RFC 3030 §3).</summary>
     public bool IsBinary { get; private set; }
 
+    /// <summary>Where the message's content goes.</summary>
+    private IBufferWriter<byte> Content => _signing is not null ? _signing : _spool!;
+
     public void Reset()
     {
         _envelope.Reset();
+        if (_signing is not null)
+        {
+            services.Signer.Return(_signing);
+            _signing = null;
+        }
+
         _spool?.Dispose();
         _spool = null;
     }
@@ -97,7 +109,7 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         QueueId id = spool.Id;
         try
         {
-            ReceiveStatus status = await _receiver.ReceiveAsync(channel.Input, spool, channel.Deadline).ConfigureAwait(false);
+            ReceiveStatus status = await _receiver.ReceiveAsync(channel.Input, spool, Content, channel.Deadline).ConfigureAwait(false);
             return status != ReceiveStatus.Complete
                 ? new MailResult(status, status == ReceiveStatus.TooBig ? Replies.MessageTooBig552 : null, id)
                 : await StoreAsync(spool, _receiver.HasBareLineEnding, _receiver.ReceivedFields, _receiver.Flags).ConfigureAwait(false);
@@ -124,7 +136,7 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         bool goesOn = false;
         try
         {
-            ReceiveStatus status = await _chunks.ReceiveAsync(channel.Input, spool, chunk.Size, channel.Deadline).ConfigureAwait(false);
+            ReceiveStatus status = await _chunks.ReceiveAsync(channel.Input, spool, Content, chunk.Size, channel.Deadline).ConfigureAwait(false);
             if (status == ReceiveStatus.Complete && chunk.IsLast)
             {
                 return await StoreAsync(spool, _chunks.HasBareLineEnding && !IsBinary, _chunks.ReceivedFields, _chunks.Flags).ConfigureAwait(false);
@@ -143,7 +155,7 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
     }
 
     /// <summary>Reads the octets of a chunk that isn't wanted, so that the next command is found behind them.</summary>
-    public ValueTask<ReceiveStatus> SwallowAsync(SmtpChannel channel, Chunk chunk) => _chunks.ReceiveAsync(channel.Input, null, chunk.Size, channel.Deadline);
+    public ValueTask<ReceiveStatus> SwallowAsync(SmtpChannel channel, Chunk chunk) => _chunks.ReceiveAsync(channel.Input, null, null, chunk.Size, channel.Deadline);
 
     public void Dispose() => Reset();
 
@@ -166,6 +178,8 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
             For = _envelope.RecipientCount == 1 ? _envelope.FirstRecipient : default,
             Date = _arrived,
         });
+        // Only for those who may send in our name: what anybody brings for our own domains may say whatever it likes in its From.
+        _signing = client.MayRelay ? services.Signer.Begin(spool) : null;
         return spool;
     }
 
@@ -182,6 +196,11 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         if (LoopCheck.Refusal(receivedFields) is { } loop)
         {
             return new MailResult(ReceiveStatus.Complete, loop, id);
+        }
+
+        if (_signing is { } signing)
+        {
+            spool.Prepend(signing.Sign(_arrived));
         }
 
         _envelope.AddFlags(flags);

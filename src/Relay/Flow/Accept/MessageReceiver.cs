@@ -30,9 +30,9 @@ internal sealed class MessageReceiver(TimeProvider time, LimitOptions limits)
         (_decoder.HasLeadingDot ? EnvelopeFlags.HasLeadingDot : EnvelopeFlags.None) |
         (_decoder.HasEightBit ? EnvelopeFlags.EightBit : EnvelopeFlags.None);
 
-    /// <summary>Reads until the end of the data.</summary>
+    /// <summary>Reads until the end of the data. The content goes to <paramref name="content"/>, which is the transaction or leads to it.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<ReceiveStatus> ReceiveAsync(PipeReader input, SpoolTransaction spool, Deadline deadline)
+    public async ValueTask<ReceiveStatus> ReceiveAsync(PipeReader input, SpoolTransaction spool, IBufferWriter<byte> content, Deadline deadline)
     {
         _decoder = default;
         _header = new HeaderScan(stuffed: true);
@@ -51,7 +51,7 @@ internal sealed class MessageReceiver(TimeProvider time, LimitOptions limits)
                 return ReceiveStatus.TimedOut;
             }
 
-            DataStatus status = _decoder.Decode(read.Buffer, spool, out SequencePosition consumed);
+            DataStatus status = _decoder.Decode(read.Buffer, content, out SequencePosition consumed);
             ReadOnlySequence<byte> taken = read.Buffer.Slice(0, consumed);
             raw += taken.Length;
             pace.Got(taken.Length);

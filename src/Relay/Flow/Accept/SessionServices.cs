@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
+using Relay.Dkim;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Spool;
@@ -12,6 +13,8 @@ namespace Relay.Flow.Accept;
 internal sealed class SessionServices
 {
     public required MessageSpool Spool { get; init; }
+
+    public required MessageSigner Signer { get; init; }
 
     public required MessageQueue Queue { get; init; }
 

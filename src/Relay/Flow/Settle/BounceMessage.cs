@@ -1,6 +1,9 @@
+using System.Buffers;
 using System.Security.Cryptography;
+using Relay.Dkim;
 using Relay.Flow.Queue;
 using Relay.Protocol.Dsn;
+using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
 using Relay.Spool;
 
@@ -9,7 +12,7 @@ namespace Relay.Flow.Settle;
 /// <summary>
 /// Tells a sender that recipients were given up, or are late (RFC 3464): a message of our own with the null reverse-path, stored and queued like any other. Any thread.
 /// </summary>
-internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, string hostname, TimeProvider time)
+internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, MessageSigner signer, string hostname, TimeProvider time)
 {
     private volatile string _hostname = hostname;
 
@@ -21,7 +24,7 @@ internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, stri
     {
         using SpoolTransaction report = spool.Begin(mayUseReserve: true);
         DateTimeOffset now = time.GetUtcNow();
-        Write(report, original, failures, retryUntil, remoteHost, now);
+        Sign(report, original, failures, retryUntil, remoteHost, now);
         await report.FlushAsync().ConfigureAwait(false);
         var envelope = new EnvelopeBuilder();
         // The sender's own address may need it.
@@ -43,7 +46,27 @@ internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, stri
         return true;
     }
 
-    private void Write(SpoolTransaction report, SpooledMessage original, IReadOnlyList<BounceRecipient> failures, DateTimeOffset? retryUntil, string? remoteHost, DateTimeOffset now)
+    private void Sign(SpoolTransaction report, SpooledMessage original, IReadOnlyList<BounceRecipient> failures, DateTimeOffset? retryUntil, string? remoteHost, DateTimeOffset now)
+    {
+        MessageSigning? signing = signer.Begin(report);
+        try
+        {
+            Write(signing is null ? report : signing, report.Id, original, failures, retryUntil, remoteHost, now);
+            if (signing is not null)
+            {
+                report.Prepend(signing.Sign(now));
+            }
+        }
+        finally
+        {
+            if (signing is not null)
+            {
+                signer.Return(signing);
+            }
+        }
+    }
+
+    private void Write(IBufferWriter<byte> report, QueueId id, SpooledMessage original, IReadOnlyList<BounceRecipient> failures, DateTimeOffset? retryUntil, string? remoteHost, DateTimeOffset now)
     {
         bool tooLate = original.Envelope.DeliverByMode == DeliverByMode.Return && original.Envelope.DeliverBy <= now;
         var recipients = new FailedRecipient[failures.Count];
@@ -67,7 +90,7 @@ internal sealed class BounceMessage(MessageSpool spool, MessageQueue queue, stri
             Host = _hostname,
             ReversePath = original.Envelope.ReversePath,
             OriginalId = original.Id,
-            Id = report.Id,
+            Id = id,
             Token = BitConverter.ToUInt128(token),
             Arrived = original.Arrived,
             Date = now,
