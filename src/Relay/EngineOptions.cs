@@ -46,6 +46,8 @@ public sealed record EngineOptions
     /// <summary>The keys with which mail is signed.</summary>
     public IReadOnlyList<DkimKeyOptions> Dkim { get; init; } = [];
 
+    public ReportOptions Reports { get; init; } = new();
+
     /// <summary>Null: nobody can log in, and AUTH isn't offered.</summary>
     internal ICredentials? Credentials { get; init; }
 

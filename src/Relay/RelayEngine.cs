@@ -44,7 +44,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private MessageQueue? _queue;
     private OutboundPool? _pool;
     private Settlement? _settlement;
-    private BounceMessage? _bounces;
+    private ReportMessage? _reports;
     private MessageSigner? _signer;
     private DeliveryLoop? _delivery;
     private Task _scheduler = Task.CompletedTask;
@@ -133,9 +133,9 @@ public sealed class RelayEngine : IAsyncDisposable
         WarnOfSources(options);
         DeliverySettings settings = SettingsFor(options);
         _queue?.Apply(RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry);
-        _settlement?.Apply(settings.Retry);
+        _settlement?.Apply(settings.Retry, ClassRules.With(options.Delivery.Classes));
         _delivery?.Apply(settings);
-        _bounces?.Apply(options.Hostname);
+        _reports?.Apply(options.Hostname, options.Reports);
         _signer?.Apply(keys);
         var reverse = new ReverseLookup(_dns, _time);
         foreach (SmtpConnectionHandler handler in _handlers.Values)
@@ -197,8 +197,8 @@ public sealed class RelayEngine : IAsyncDisposable
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
         MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
-        BounceMessage bounces = _bounces = new BounceMessage(spool, queue, signer, options.Hostname, _time);
-        _settlement = new Settlement(spool, queue, bounces, _deliveries, _metrics, settings.Retry, _time, Random.Shared, _log);
+        ReportMessage reports = _reports = new ReportMessage(spool, queue, signer, options.Hostname, options.Reports, _time);
+        _settlement = new Settlement(spool, queue, reports, _deliveries, _metrics, settings.Retry, ClassRules.With(options.Delivery.Classes), _time, Random.Shared, _log);
         _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, _metrics, settings, MaximumWorkers);
         _metrics.ObserveQueue(() => queue.Depth, () => spool.Parked);
         _metrics.ObserveSpool(
@@ -297,7 +297,7 @@ public sealed class RelayEngine : IAsyncDisposable
         new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
         new Connector(options.Hostname, options.Delivery.Timeouts, _race, _heartbeat, _time, _metrics, _log),
         new SmtpClientSession(options.Delivery.Timeouts, _time, _distrust, options.Delivery.PipelineDepth),
-        new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports),
+        new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports, options.Reports.DelayAfter),
         new SiteLimits(options.Delivery),
         new TenantTable(options.Tenants));
 }

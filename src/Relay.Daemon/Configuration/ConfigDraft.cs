@@ -35,6 +35,9 @@ internal sealed class ConfigDraft
         KeyPath = engine.Tls?.KeyPath;
         Access = engine.Access;
         RecipientsPath = options.RecipientsPath;
+        Reports = engine.Reports;
+        ReportTextsPath = options.ReportTextsPath;
+        ClassesPath = options.ClassesPath;
         Limits = engine.Limits;
         Dns = engine.Dns;
         Smtp = engine.Smtp;
@@ -105,6 +108,12 @@ internal sealed class ConfigDraft
 
     public Entries<TenantDraft> Tenants { get; } = new();
 
+    public ReportOptions Reports { get; set; } = new();
+
+    public string? ReportTextsPath { get; set; }
+
+    public string? ClassesPath { get; set; }
+
     public Entries<DkimDraft> Dkim { get; } = new();
 
     public AdminOptions Admin { get; set; } = new();
@@ -148,11 +157,14 @@ internal sealed class ConfigDraft
                 Egress = EgressOf(r.Egress),
             })],
             Dkim = [.. Dkim.All.Select(static k => k.Build())],
+            Reports = Reports,
             DeliveryLogPath = DeliveryLogPath,
         },
         Admin = Admin,
         Log = Log,
         RecipientsPath = RecipientsPath,
+        ReportTextsPath = ReportTextsPath,
+        ClassesPath = ClassesPath,
     };
 
     /// <summary>Without a [[listener]]: a port that needs no root, for this machine only.</summary>

@@ -17,6 +17,8 @@ internal static class ConfigTable
     // Zero is "not at all".
     private static readonly ConfigType<TimeSpan> Hold = ConfigTypes.Duration(TimeSpan.Zero, TimeSpan.FromDays(365));
 
+    private static readonly ConfigType<long> FullSize = new SizeType(0, 10L << 20);
+
     private static readonly ConfigType<long> DataRate = new SizeType(1, 1L << 30);
 
     // RFC 5321 §4.5.3.1.7: 64K octets at least.
@@ -126,6 +128,8 @@ internal static class ConfigTable
                 "The wait after each failed attempt; the last one repeats. Jitter is added."),
             ConfigKey.Of("expire", Life, d => d.Delivery.Expire, (d, v) => d.Delivery = d.Delivery with { Expire = v }, "How long after its arrival a message is returned as undeliverable."),
             ConfigKey.Of("expire_reports", Life, d => d.Delivery.ExpireReports, (d, v) => d.Delivery = d.Delivery with { ExpireReports = v }, "The same for reports (the null reverse-path), when that is shorter. What can't be delivered of them is noted as dead_letter in the delivery log."),
+            ConfigKey.Of("classes", ConfigTypes.FilePath, d => d.ClassesPath, (d, v) => d.ClassesPath = v,
+                "A file of rules for what answers of servers mean, which stand before the relay's own: class, perhaps `temporary` or `permanent`, codes, `/pattern/`, one rule a line.", "the relay's own rules"),
             ConfigKey.Of("ip", ConfigTypes.IpFamilies, d => d.Delivery.Ip, (d, v) => d.Delivery = d.Delivery with { Ip = v }, "Which addresses of a host are tried."),
             ConfigKey.Of("egress", ConfigTypes.Name, d => d.Egress, (d, v) => d.Egress = v, "The `[[source]]` or `[[pool]]` from which mail leaves.", "the system chooses the address"),
             ConfigKey.Of("connections", Count, d => d.Delivery.Limits.Connections, (d, v) => Limit(d, l => l with { Connections = v }),
@@ -214,6 +218,16 @@ internal static class ConfigTable
         {
             Items = new(d => d.Tenants.All.Count, (d, i) => d.Tenants.Select(i), d => d.Tenants.Add()),
         },
+        new("reports", "What senders are told of their mail.",
+        [
+            ConfigKey.Of("language", ConfigTypes.ReportLanguage, d => d.Reports.Language, (d, v) => d.Reports = d.Reports with { Language = v }, "The language of the part for people."),
+            ConfigKey.Of("texts", ConfigTypes.FilePath, d => d.ReportTextsPath, (d, v) => d.ReportTextsPath = v,
+                "A file of texts that take the place of the relay's own: `[name]` begins one, `{host}`, `{id}`, `{until}` and `{remote}` are filled in.", "the relay's own texts"),
+            ConfigKey.Of("full_size", FullSize, d => d.Reports.FullSize, (d, v) => d.Reports = d.Reports with { FullSize = v },
+                "The largest message that comes back whole to a sender who asks for it (RET=FULL); of others the header does."),
+            ConfigKey.Of("delay_after", Hold, d => d.Reports.DelayAfter, (d, v) => d.Reports = d.Reports with { DelayAfter = v },
+                "After how long a sender who asks for it (NOTIFY=DELAY) is told that mail is late; `0s`: never."),
+        ]),
         new("dkim", "A key with which mail is signed (RFC 6376) for clients that may relay, and the relay's own reports; may stand there many times, and all that match sign. `relay dkim keygen` makes one.",
         [
             ConfigKey.Of("domain", ConfigTypes.Domain, d => d.Dkim.Current.Domain, (d, v) => d.Dkim.Current.Domain = v, "Who signs: `d=`.", required: true),

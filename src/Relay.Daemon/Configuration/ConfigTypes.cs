@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Relay.Flow;
 using Relay.Flow.Accept;
+using Relay.Flow.Settle;
 using Relay.Protocol.Dkim;
 using Relay.Spool;
 
@@ -86,6 +87,8 @@ internal static class ConfigTypes
 
     public static readonly ConfigType<OutboundTls> OutboundTls = new ChoiceType<OutboundTls>(
         ("none", Flow.OutboundTls.None), ("opportunistic", Flow.OutboundTls.Opportunistic), ("required", Flow.OutboundTls.Required), ("verified", Flow.OutboundTls.Verified));
+
+    public static readonly ConfigType<string> ReportLanguage = new ChoiceType<string>([.. ReportTexts.Languages.Select(static l => (l, l))]);
 
     public static readonly ConfigType<string> Selector = new TextType<string>("selector", static (string text, ConfigReader _, out string value) => DomainText.ParseSelector(text, out value), static v => v);
 

@@ -11,4 +11,9 @@ internal sealed record DaemonOptions
 
     /// <summary>Where the engine's list of recipients was read from.</summary>
     public string? RecipientsPath { get; init; }
+
+    /// <summary>Where texts and rules of reports were read from, for what is printed; what they say is in the engine's options.</summary>
+    public string? ReportTextsPath { get; init; }
+
+    public string? ClassesPath { get; init; }
 }

@@ -64,6 +64,11 @@ public static class CommandWriter
     public static void Mail(IBufferWriter<byte> output, ReadOnlySpan<byte> reversePath, in MailArguments arguments = default)
     {
         ThrowIfBroken(reversePath);
+        if (!XText.IsValid(arguments.EnvelopeId))
+        {
+            throw new InvalidOperationException("The envelope's id isn't xtext.");
+        }
+
         bool hasSubmitter = !arguments.Submitter.IsEmpty;
         if (hasSubmitter && !arguments.Submitter.SequenceEqual("<>"u8) && !XText.IsValid(arguments.Submitter))
         {
@@ -87,6 +92,18 @@ public static class CommandWriter
             _ => [],
         });
         output.Write(arguments.SmtpUtf8 ? " SMTPUTF8"u8 : []);
+        output.Write(arguments.Return switch
+        {
+            DsnReturn.Full => " RET=FULL"u8,
+            DsnReturn.Headers => " RET=HDRS"u8,
+            _ => [],
+        });
+        if (!arguments.EnvelopeId.IsEmpty)
+        {
+            output.Write(" ENVID="u8);
+            output.Write(arguments.EnvelopeId);
+        }
+
         if (arguments.DeliverBy.Mode != DeliverByMode.None)
         {
             output.Write(" BY="u8);
@@ -110,12 +127,41 @@ public static class CommandWriter
         output.Write("\r\n"u8);
     }
 
-    public static void Rcpt(IBufferWriter<byte> output, ReadOnlySpan<byte> forwardPath)
+    /// <summary>RCPT. <paramref name="originalRecipient"/> is ORCPT as it came, "type;xtext" (RFC 3461 §4.2); it and <paramref name="notify"/> only for a server with DSN.</summary>
+    public static void Rcpt(IBufferWriter<byte> output, ReadOnlySpan<byte> forwardPath, DsnNotify notify = DsnNotify.Unspecified, ReadOnlySpan<byte> originalRecipient = default)
     {
         ThrowIfBroken(forwardPath);
+        if (originalRecipient.IndexOfAny((byte)' ', (byte)'\r', (byte)'\n') >= 0)
+        {
+            throw new InvalidOperationException("The original recipient holds what would end the parameter.");
+        }
+
         output.Write("RCPT TO:<"u8);
         output.Write(forwardPath);
-        output.Write(">\r\n"u8);
+        output.Write(">"u8);
+        if (notify != DsnNotify.Unspecified)
+        {
+            output.Write(" NOTIFY="u8);
+            output.Write(notify switch
+            {
+                DsnNotify.Never => "NEVER"u8,
+                DsnNotify.Success => "SUCCESS"u8,
+                DsnNotify.Failure => "FAILURE"u8,
+                DsnNotify.Delay => "DELAY"u8,
+                DsnNotify.Success | DsnNotify.Failure => "SUCCESS,FAILURE"u8,
+                DsnNotify.Success | DsnNotify.Delay => "SUCCESS,DELAY"u8,
+                DsnNotify.Failure | DsnNotify.Delay => "FAILURE,DELAY"u8,
+                _ => "SUCCESS,FAILURE,DELAY"u8,
+            });
+        }
+
+        if (!originalRecipient.IsEmpty)
+        {
+            output.Write(" ORCPT="u8);
+            output.Write(originalRecipient);
+        }
+
+        output.Write("\r\n"u8);
     }
 
     private static void WriteNumber(IBufferWriter<byte> output, long number)

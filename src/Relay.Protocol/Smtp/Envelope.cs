@@ -158,6 +158,23 @@ public sealed class Envelope
         throw new ArgumentOutOfRangeException(nameof(index));
     }
 
+    /// <summary>What the sender wants to be told of one recipient, and ORCPT as it came (RFC 3461 §4.1, §4.2). Walks the block.</summary>
+    public DsnNotify NotifyOf(int index, out ReadOnlySpan<byte> originalRecipient)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        RecipientEnumerator recipients = GetEnumerator();
+        while (recipients.MoveNext())
+        {
+            if (index-- == 0)
+            {
+                originalRecipient = recipients.OriginalRecipient;
+                return recipients.Notify;
+            }
+        }
+
+        throw new ArgumentOutOfRangeException(nameof(index));
+    }
+
     public string ReversePathText() => Encoding.UTF8.GetString(ReversePath);
 
     public string RecipientText(int index) => Encoding.UTF8.GetString(Recipient(index));

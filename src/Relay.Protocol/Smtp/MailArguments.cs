@@ -15,6 +15,12 @@ public readonly ref struct MailArguments
     /// <summary>BY (RFC 2852): the default says nothing.</summary>
     public DeliverBy DeliverBy { get; init; }
 
+    /// <summary>RET (RFC 3461 §4.3).</summary>
+    public DsnReturn Return { get; init; }
+
+    /// <summary>ENVID (RFC 3461 §4.4) as it came, xtext; empty says nothing.</summary>
+    public ReadOnlySpan<byte> EnvelopeId { get; init; }
+
     /// <summary>MT-PRIORITY (RFC 6710): 0, which is everybody's, says nothing.</summary>
     public sbyte Priority { get; init; }
 

@@ -86,7 +86,8 @@ internal static class RcptParameterParser
 
         ReadOnlySpan<byte> address = value[(semicolon + 1)..];
         return Ascii.IsValid(address)
-            ? ParameterText.IsXText(address, ParameterText.MaximumLength, utf8: false)
+            // Postfix encodes an internationalized address so, and calls it rfc822.
+            ? ParameterText.IsXText(address, ParameterText.MaximumLength, utf8: true)
             : Ascii.EqualsIgnoreCase(value[..semicolon], "utf-8"u8) && Utf8.IsValid(address) && !address.ContainsAny((byte)'+', (byte)'=');
     }
 }

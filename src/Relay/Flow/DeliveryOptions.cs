@@ -1,3 +1,5 @@
+using Relay.Flow.Settle;
+
 namespace Relay.Flow;
 
 /// <summary>How messages leave.</summary>
@@ -17,6 +19,9 @@ public sealed record DeliveryOptions
 
     /// <summary>The same for reports and whatever else has the null reverse-path, when that is shorter: nobody waits for them, and those that answer forged mail never find their way.</summary>
     public TimeSpan ExpireReports { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>An operator's rules for what answers mean, in front of ours.</summary>
+    public IReadOnlyList<ClassRule> Classes { get; init; } = [];
 
     public IpFamilies Ip { get; init; } = IpFamilies.Both;
 

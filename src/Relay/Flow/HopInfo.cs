@@ -3,4 +3,11 @@ using Relay.Telemetry;
 namespace Relay.Flow;
 
 /// <summary>Which server an attempt spoke to and how, as the delivery log has it. One instance per connection. <see cref="Tls"/> is null in clear.</summary>
-internal sealed record HopInfo(NextHopInfo NextHop, string? Source, TlsInfo? Tls);
+internal sealed record HopInfo(NextHopInfo NextHop, string? Source, TlsInfo? Tls)
+{
+    /// <summary>The server takes over what the sender wants to be told of (DSN, RFC 3461).</summary>
+    public bool TakesDsn { get; init; }
+
+    /// <summary>It is a delivery agent (LMTP, RFC 2033): what it takes has arrived.</summary>
+    public bool IsFinal { get; init; }
+}

@@ -36,6 +36,7 @@ internal sealed class DeliveryLine
     private static readonly JsonEncodedText Code = JsonEncodedText.Encode("code");
     private static readonly JsonEncodedText Enhanced = JsonEncodedText.Encode("enhanced");
     private static readonly JsonEncodedText Text = JsonEncodedText.Encode("text");
+    private static readonly JsonEncodedText Class = JsonEncodedText.Encode("class");
     private static readonly JsonEncodedText Client = JsonEncodedText.Encode("client");
     private static readonly JsonEncodedText Hello = JsonEncodedText.Encode("hello");
     private static readonly JsonEncodedText DeadLetter = JsonEncodedText.Encode("dead_letter");
@@ -86,6 +87,7 @@ internal sealed class DeliveryLine
             WriteReply(reply);
         }
 
+        WriteIfPresent(Class, record.Class);
         WriteIfPresent(Client, record.Client);
         WriteIfPresent(Hello, record.Hello);
         if (record.IsDeadLetter)

@@ -33,6 +33,9 @@ public readonly record struct DeliveryRecord
 
     public PeerReply? Reply { get; init; }
 
+    /// <summary>What kind of answer the reply is, in a word; null for a yes.</summary>
+    public string? Class { get; init; }
+
     /// <summary>The address of the client that handed the message in.</summary>
     public string? Client { get; init; }
 

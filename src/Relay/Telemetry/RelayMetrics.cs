@@ -21,6 +21,7 @@ public sealed class RelayMetrics : IDisposable
     private readonly Counter<long> _messagesReceived;
     private readonly Counter<long> _bytesReceived;
     private readonly Counter<long> _recipientsSettled;
+    private readonly Counter<long> _recipientsNotDelivered;
     private readonly Counter<long> _deadLetters;
     private readonly Histogram<double> _commitDuration;
     private readonly Histogram<int> _commitMessages;
@@ -41,6 +42,7 @@ public sealed class RelayMetrics : IDisposable
         _messagesReceived = _meter.CreateCounter<long>("relay.messages.received", description: "Messages stored and acknowledged.");
         _bytesReceived = _meter.CreateCounter<long>("relay.messages.received.size", "By", "Octets of the messages stored and acknowledged.");
         _recipientsSettled = _meter.CreateCounter<long>("relay.recipients.settled", description: "Outcomes of attempts, one for each recipient: delivered, deferred, bounced, expired.");
+        _recipientsNotDelivered = _meter.CreateCounter<long>("relay.recipients.not_delivered", description: "Outcomes of attempts that were no delivery, by what kind of answer it was and what became of it.");
         _deadLetters = _meter.CreateCounter<long>("relay.dead_letters", description: "Recipients of reports that were given up.");
         _commitDuration = _meter.CreateHistogram("relay.spool.commit", "s", "How long a group commit took, the sync included.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] });
@@ -83,6 +85,9 @@ public sealed class RelayMetrics : IDisposable
 
     /// <summary><paramref name="outcome"/>: "delivered", "deferred", "bounced" or "expired".</summary>
     public void RecipientSettled(string outcome) => _recipientsSettled.Add(1, Tag("outcome", outcome));
+
+    /// <summary><paramref name="outcome"/>: "deferred", "bounced" or "expired"; <paramref name="class"/>: one of a few words.</summary>
+    public void RecipientNotDelivered(string outcome, string @class) => _recipientsNotDelivered.Add(1, Tag("class", @class), Tag("outcome", outcome));
 
     /// <summary>A report was given up for a recipient.</summary>
     public void DeadLetter() => _deadLetters.Add(1);

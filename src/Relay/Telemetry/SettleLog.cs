@@ -38,6 +38,6 @@ internal static partial class SettleLog
     [LoggerMessage(221, LogLevel.Warning, "{Host} didn't let us log in as {User}, and its mail waits: {Reason}")]
     public static partial void NotLoggedIn(ILogger log, string host, string user, string reason);
 
-    [LoggerMessage(206, LogLevel.Error, "{Id} is late, and the report to its sender could not be stored; it is tried on without")]
-    public static partial void DelayNotReported(ILogger log, string id);
+    [LoggerMessage(206, LogLevel.Error, "{Id}: the report of {What} to its sender could not be stored; it goes on without")]
+    public static partial void NotReported(ILogger log, string id, string what);
 }

@@ -1,6 +1,9 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Relay.Daemon.Configuration;
+using Relay.Dkim;
+using Relay.Flow;
+using Relay.Protocol.Dkim;
 
 namespace Relay.Daemon.Tests.Configuration;
 
@@ -56,6 +59,50 @@ public sealed class ConfigFilesTests : IDisposable
     [InlineData("key", "certificate")]
     public void A_certificate_without_a_key_or_a_key_without_a_certificate_is_an_error(string given, string missing) =>
         Assert.EndsWith($"[tls] has a {given} and no {missing}: give both or neither", Config.Error($"[tls]\n{given} = \"x\"", _folder), StringComparison.Ordinal);
+
+    [Fact]
+    public void Keys_for_signing_are_read_and_a_wrong_one_is_told()
+    {
+        File.WriteAllText(Path.Combine(_folder, "good.pem"), DkimKeyFile.NewEd25519());
+        File.WriteAllText(Path.Combine(_folder, "bad.pem"), "hello");
+        DaemonOptions options = Config.Valid("[[dkim]]\ndomain = \"b\u00fccher.example\"\nselector = \"s1\"\nkey = \"good.pem\"\nfrom = [\"*.b\u00fccher.example\", \"*\"]\nbody = \"simple\"", _folder);
+        DkimKeyOptions key = Assert.Single(options.Engine.Dkim);
+        Assert.Equal(("xn--bcher-kva.example", "s1", Path.Combine(_folder, "good.pem"), DkimCanonicalization.Relaxed, DkimCanonicalization.Simple), (key.Domain, key.Selector, key.KeyPath, key.HeaderForm, key.BodyForm));
+        Assert.Equal(["*.xn--bcher-kva.example", "*"], key.From);
+        Assert.Equal(ConfigPrinter.Print(options), ConfigPrinter.Print(Config.Valid(ConfigPrinter.Print(options), "/elsewhere")));
+
+        Assert.Equal(
+        [
+            $"relay.toml:4:7: {_folder}/bad.pem holds no private key in PEM form",
+            "relay.toml:7:12: s1 is the selector of another key of a.example above: each key has one of its own",
+            $"relay.toml:8:7: there is no file {_folder}/gone.pem",
+            "relay.toml:11:12: \"s 2\" is not a selector: it is made of letters, digits, hyphens and underscores, like \"s2026\"",
+        ], Config.Errors("[[dkim]]\ndomain = \"a.example\"\nselector = \"s1\"\nkey = \"bad.pem\"\n[[dkim]]\ndomain = \"a.example\"\nselector = \"s1\"\nkey = \"gone.pem\"\n[[dkim]]\ndomain = \"a.example\"\nselector = \"s 2\"\nkey = \"good.pem\"", _folder).OrderBy(static e => int.Parse(e.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    [Fact]
+    public void Rules_for_answers_and_texts_of_reports_are_read()
+    {
+        File.WriteAllText(Path.Combine(_folder, "classes"), "# mine\nrate temporary 550 /come on/\n");
+        File.WriteAllText(Path.Combine(_folder, "texts"), "# mine\n[subject.failed]\nOh no\n[class.rate]\nSlowly.\nVery slowly.\n\n");
+        DaemonOptions options = Config.Valid("[delivery]\nclasses = \"classes\"\n[reports]\nlanguage = \"de\"\ntexts = \"texts\"\nfull_size = \"1MiB\"\ndelay_after = \"0s\"", _folder);
+        Assert.Equal(FailureClass.Rate, Assert.Single(options.Engine.Delivery.Classes).Class);
+        Assert.Equal(("de", 1024L * 1024, TimeSpan.Zero), (options.Engine.Reports.Language, options.Engine.Reports.FullSize, options.Engine.Reports.DelayAfter));
+        Assert.Equal([("class.rate", "Slowly.\nVery slowly."), ("subject.failed", "Oh no")], options.Engine.Reports.Texts.Select(static t => (t.Key, t.Value)).Order());
+        Assert.Equal(ConfigPrinter.Print(options), ConfigPrinter.Print(Config.Valid(ConfigPrinter.Print(options), "/elsewhere")));
+    }
+
+    [Fact]
+    public void A_wrong_rule_or_text_is_told_in_its_own_file()
+    {
+        File.WriteAllText(Path.Combine(_folder, "classes"), "rate 550\nslow 550\n");
+        File.WriteAllText(Path.Combine(_folder, "texts"), "hello\n[subject.filed]\n");
+        string[] errors = [.. Config.Errors("[delivery]\nclasses = \"classes\"\n[reports]\ntexts = \"texts\"", _folder).Order(StringComparer.Ordinal)];
+        Assert.Equal(3, errors.Length);
+        Assert.StartsWith($"{_folder}/classes:2:1: \"slow\" is no class: there are other, bad_mailbox", errors[0], StringComparison.Ordinal);
+        Assert.Equal($"{_folder}/texts:1:1: a text begins with its name, like [intro.failed]", errors[1]);
+        Assert.StartsWith($"{_folder}/texts:2:1: there is no text [subject.filed]: there are class.authentication", errors[2], StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_list_of_recipients_is_read_in_lower_case_without_comments()

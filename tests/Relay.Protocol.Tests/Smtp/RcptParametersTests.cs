@@ -28,6 +28,7 @@ public class RcptParametersTests
     [InlineData("ORCPT=rfc822;u+40x", "Unspecified [rfc822;u+40x]")]
     [InlineData("ORCPT=x400;/S=+3Da/ NOTIFY=DELAY", "501 5.5.4")]
     [InlineData("ORCPT=x400;/S+3Da/ NOTIFY=DELAY", "Delay [x400;/S+3Da/]")]
+    [InlineData("ORCPT=rfc822;+CE+B4@b", "Unspecified [rfc822;+CE+B4@b]")]
     [InlineData("ORCPT=utf-8;\\x{3B4}@b", "Unspecified [utf-8;\\x{3B4}@b]")]
     [InlineData("ORCPT=utf-8;\u03b4@b", "Unspecified [utf-8;\u03b4@b] utf8")]
     public void G15_G16_NOTIFY_and_ORCPT_are_read(string parameters, string expected) => Assert.Equal(expected, Parse(parameters));
@@ -53,7 +54,7 @@ public class RcptParametersTests
     [InlineData("ORCPT=rfc822;a+4")]
     [InlineData("ORCPT=rfc822;a+4g")]
     [InlineData("ORCPT=rfc822;\u03b4@b")]
-    [InlineData("ORCPT=rfc822;+CE+B4@b")]
+    [InlineData("ORCPT=rfc822;+CE@b")]
     [InlineData("ORCPT=utf-8;\u03b4+20@b")]
     [InlineData("ORCPT=\u03b4;a@b")]
     [InlineData("ORCPT=rfc822;a@b ORCPT=rfc822;a@b")]

@@ -11,10 +11,10 @@ namespace Relay.Flow.Accept;
 internal sealed class AcceptSettings
 {
     /// <summary>
-    /// Offered to everybody. DSN, REQUIRETLS and MT-PRIORITY are read by the parser and kept with the envelope; each is offered here once the way out acts on it.
+    /// Offered to everybody. REQUIRETLS is read by the parser and kept with the envelope; it is offered here once the way out acts on it.
     /// </summary>
     private const Extensions Always = Extensions.Pipelining | Extensions.Size | Extensions.EightBitMime | Extensions.SmtpUtf8 | Extensions.Chunking | Extensions.EnhancedStatusCodes |
-        Extensions.DeliverBy | Extensions.Limits;
+        Extensions.DeliverBy | Extensions.Dsn | Extensions.Limits;
 
     private readonly Extensions _always;
     private readonly Extensions _inClear;

@@ -28,6 +28,7 @@ internal sealed class EhloReply
             (Extensions.BinaryMime, Line("BINARYMIME")),
             (Extensions.StartTls, Line("STARTTLS")),
             (Extensions.Auth, Line("AUTH PLAIN LOGIN")),
+            (Extensions.Dsn, Line("DSN")),
             (Extensions.DeliverBy, Line("DELIVERBY")),
             (Extensions.MtPriority, Line("MT-PRIORITY")),
             (Extensions.Limits, Line(string.Create(CultureInfo.InvariantCulture, $"LIMITS RCPTMAX={options.Limits.Recipients}"))),

@@ -4,7 +4,7 @@ using Relay.Spool;
 namespace Relay.Flow.Queue;
 
 /// <summary>When a message that could not be sent is tried again (RFC 5321 §4.5.4.1), and for how long: the time it is kept begins when it may first be sent, and its sender may have set an earlier end (RFC 2852). Immutable; any thread.</summary>
-internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expire, TimeSpan expireReports)
+internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expire, TimeSpan expireReports, TimeSpan delayAfter = default)
 {
     /// <summary>A message that failed with many others shall not come back with all of them: a quarter of the wait either way.</summary>
     private const double Jitter = 0.25;
@@ -40,15 +40,25 @@ internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expi
             next = told;
         }
 
+        if (DelayedAt(message) is { } delayed && now < delayed && delayed < next)
+        {
+            next = delayed;
+        }
+
         return next < end ? next : end;
     }
+
+    /// <summary>
+    /// The attempt that ends at <paramref name="now"/> is the first one behind the time at which a sender who asked for it is told that mail is late: the one that was planned for that time or before it.
+    /// </summary>
+    public bool IsFirstDelayed(QueuedMessage message, DateTimeOffset now) => DelayedAt(message.Message) is { } delayed && message.NextAttempt <= delayed && delayed <= now;
 
     /// <summary>When a message that is still not delivered is given up.</summary>
     public DateTimeOffset End(SpooledMessage message)
     {
         Envelope envelope = message.Envelope;
         TimeSpan kept = envelope.ReversePath.IsEmpty && expireReports < expire ? expireReports : expire;
-        DateTimeOffset end = (envelope.ReleaseAt is { } release && release > message.Arrived ? release : message.Arrived) + kept;
+        DateTimeOffset end = Begin(message) + kept;
         return envelope.DeliverByMode == DeliverByMode.Return && envelope.DeliverBy is { } by && by < end ? by : end;
     }
 
@@ -56,6 +66,30 @@ internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expi
     public string? Overdue(QueuedMessage message, DateTimeOffset now) => message.IsTooLate(now) ? "the time by which its sender wanted it delivered has passed"
         : now > End(message.Message) + Grace ? "its time was over before it could be sent"
         : null;
+
+    /// <summary>Null when nobody wants to hear of it (NOTIFY=DELAY, RFC 3461 §4.1).</summary>
+    private DateTimeOffset? DelayedAt(SpooledMessage message)
+    {
+        Envelope envelope = message.Envelope;
+        if (delayAfter <= TimeSpan.Zero || envelope.ReversePath.IsEmpty)
+        {
+            return null;
+        }
+
+        Envelope.RecipientEnumerator recipients = envelope.GetEnumerator();
+        while (recipients.MoveNext())
+        {
+            if (recipients.Notify.HasFlag(DsnNotify.Delay))
+            {
+                return Begin(message) + delayAfter;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>When its time begins: a message that is held back may not be sent before.</summary>
+    private static DateTimeOffset Begin(SpooledMessage message) => message.Envelope.ReleaseAt is { } release && release > message.Arrived ? release : message.Arrived;
 
     private static TimeSpan Least(TimeSpan one, TimeSpan other) => one < other ? one : other;
 }

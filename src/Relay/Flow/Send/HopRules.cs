@@ -62,11 +62,28 @@ internal static class HopRules
         {
             Size = server.SizeLimit is null ? null : size,
             Body = body,
+            Return = server.Dsn ? envelope.Return : DsnReturn.Unspecified,
+            EnvelopeId = server.Dsn ? envelope.EnvelopeId : default,
             SmtpUtf8 = server.SmtpUtf8 && (envelope.Flags.HasFlag(EnvelopeFlags.SmtpUtf8) || NeedsUtf8(message)),
             DeliverBy = by,
             Priority = server.MtPriority ? envelope.Priority : (sbyte)0,
             Submitter = authenticated && (server.Offered & Extensions.Auth) != 0 ? envelope.Submitter : default,
         });
+    }
+
+    /// <summary>RCPT with what the sender wants to be told of this recipient, where the server takes that over (RFC 3461 §5.2).</summary>
+    public static void WriteRcpt(IBufferWriter<byte> output, in Envelope.RecipientEnumerator recipient, in ServerExtensions server)
+    {
+        if (server.Dsn)
+        {
+            // RFC 6533 §3: an address that isn't ASCII goes in this form only where all may.
+            ReadOnlySpan<byte> original = recipient.OriginalRecipient;
+            CommandWriter.Rcpt(output, recipient.Current, recipient.Notify, server.SmtpUtf8 || Ascii.IsValid(original) ? original : default);
+        }
+        else
+        {
+            CommandWriter.Rcpt(output, recipient.Current);
+        }
     }
 
     private static bool IsBinary(Envelope envelope) => envelope.Flags.HasFlag(EnvelopeFlags.Binary);

@@ -32,7 +32,7 @@ internal sealed class OutboundConnection : IAsyncDisposable
         Opened = opened;
         Input = dialed.Transport.Input;
         Output = dialed.Transport.Output;
-        Hop = new HopInfo(new NextHopInfo(key.Host, key.Address, key.Port), dialed.Source?.ToString(), null);
+        Hop = new HopInfo(new NextHopInfo(key.Host, key.Address, key.Port), dialed.Source?.ToString(), null) { IsFinal = key.Scheme == NextHopScheme.Lmtp };
         _deadline = heartbeat.Register(OnDeadline);
     }
 
@@ -40,7 +40,15 @@ internal sealed class OutboundConnection : IAsyncDisposable
 
     public HopInfo Hop { get; private set; }
 
-    public ServerExtensions Extensions { get; set; }
+    public ServerExtensions Extensions
+    {
+        get;
+        set
+        {
+            field = value;
+            Hop = Hop with { TakesDsn = value.Dsn };
+        }
+    }
 
     /// <summary>Timestamps of TimeProvider: when it was opened and when it last became idle.</summary>
     public long Opened { get; }

@@ -198,7 +198,7 @@ internal sealed class SmtpPipeline(OutboundConnection connection)
                 envelope.MoveNext();
             }
 
-            CommandWriter.Rcpt(connection.Output, envelope.Current);
+            HopRules.WriteRcpt(connection.Output, envelope, connection.Extensions);
             Await(part, SmtpPhase.Recipient, part.NextRecipient);
         }
 

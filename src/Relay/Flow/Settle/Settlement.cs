@@ -1,6 +1,8 @@
 using System.Buffers;
 using Microsoft.Extensions.Logging;
 using Relay.Flow.Queue;
+using Relay.Protocol.Dsn;
+using Relay.Protocol.Smtp;
 using Relay.Spool;
 using Relay.Telemetry;
 
@@ -11,19 +13,25 @@ namespace Relay.Flow.Settle;
 /// recipient it is about is marked as failed, so that a crash at any point repeats work rather than losing it. Any thread.
 /// </summary>
 internal sealed class Settlement(
-    MessageSpool spool, MessageQueue queue, BounceMessage bounces, DeliveryLog deliveries, RelayMetrics metrics, RetrySchedule schedule, TimeProvider time, Random random, ILogger log)
+    MessageSpool spool, MessageQueue queue, ReportMessage reports, DeliveryLog deliveries, RelayMetrics metrics, RetrySchedule schedule, ClassRules classes, TimeProvider time, Random random, ILogger log)
 {
     /// <summary>When a report can't be stored now, the recipient stays as it is and is looked at again after this time.</summary>
     private static readonly TimeSpan ReportRetry = TimeSpan.FromMinutes(1);
 
     private volatile RetrySchedule _schedule = schedule;
+    private volatile ClassRules _classes = classes;
 
-    public void Apply(RetrySchedule schedule) => _schedule = schedule;
+    public void Apply(RetrySchedule schedule, ClassRules classes)
+    {
+        _schedule = schedule;
+        _classes = classes;
+    }
 
     public async ValueTask SettleAsync(QueuedMessage message, AttemptResult result)
     {
         DateTimeOffset now = time.GetUtcNow();
         int attempts = message.Attempts + 1;
+        Classify(result);
         DateTimeOffset? next = _schedule.Next(message.Message, attempts, now, random);
         int failed = 0;
         int deferred = 0;
@@ -34,13 +42,21 @@ internal sealed class Settlement(
             deferred += Happened(outcome, next) == DeliveryEvent.Deferred ? 1 : 0;
         }
 
-        if (deferred > 0 && message.IsFirstLate(now) && !await ReportAsync(message, result, next, DeliveryEvent.Deferred).ConfigureAwait(false))
+        // RFC 5321 §6.1: never a report about a report.
+        bool silent = message.Message.Envelope.ReversePath.IsEmpty;
+        if (deferred > 0 && !silent && !await ReportAsync(message, result, ReportAction.Delayed, Late(message, result, next, now)).ConfigureAwait(false))
         {
             // The mail itself is safe, and this was its sender's wish for a word in between: it isn't worth another try.
-            SettleLog.DelayNotReported(log, message.Message.Id.ToString());
+            SettleLog.NotReported(log, message.Message.Id.ToString(), "a delay");
         }
 
-        if (failed > 0 && !await ReportAsync(message, result, next, DeliveryEvent.Bounced).ConfigureAwait(false))
+        if (!silent && Reached(message, result) is { Count: > 0 } reached && !await ReportAsync(message, result, result.Hop is { IsFinal: true } ? ReportAction.Delivered : ReportAction.Relayed, reached).ConfigureAwait(false))
+        {
+            // To send the mail again for the sake of a word about it would be worse.
+            SettleLog.NotReported(log, message.Message.Id.ToString(), "a delivery");
+        }
+
+        if (failed > 0 && !silent && !await ReportAsync(message, result, ReportAction.Failed, GivenUp(message, result, next)).ConfigureAwait(false))
         {
             // Nothing may be lost: those that failed wait like those that were put off, and fail again.
             SettleLog.ReportNotStored(log, message.Message.Id.ToString());
@@ -108,29 +124,89 @@ internal sealed class Settlement(
         return pending;
     }
 
-    /// <summary>Reports those that were put off, or those that were given up. False when the report that is due could not be stored.</summary>
-    private async ValueTask<bool> ReportAsync(QueuedMessage message, AttemptResult result, DateTimeOffset? next, DeliveryEvent about)
+    /// <summary>Finds what kind of answer each is that isn't a yes; a rule may say that it means for good what the server's code says for now, or the other way round.</summary>
+    private void Classify(AttemptResult result)
     {
-        // RFC 5321 §6.1: never a report about a report.
-        if (message.Message.Envelope.ReversePath.IsEmpty)
+        ClassRules classes = _classes;
+        PeerReply last = default;
+        Classification found = default;
+        foreach (ref RecipientOutcome outcome in result.Outcomes)
         {
-            return true;
-        }
-
-        bool delay = about == DeliveryEvent.Deferred;
-        var recipients = new List<BounceRecipient>();
-        for (int i = 0; i < message.Recipients.Length; i++)
-        {
-            RecipientOutcome outcome = result.Outcomes[i];
-            if (delay ? Happened(outcome, next) == DeliveryEvent.Deferred : IsGivenUp(outcome, next))
+            if (outcome.Kind == OutcomeKind.Delivered)
             {
-                recipients.Add(new BounceRecipient(message.Recipients[i], outcome.Reply, IsExpired: outcome.Kind == OutcomeKind.Deferred));
+                continue;
+            }
+
+            // Most often all have the same.
+            if (outcome.Reply != last)
+            {
+                last = outcome.Reply;
+                found = classes.Classify(last);
+            }
+
+            OutcomeKind kind = found.Permanent switch { true => OutcomeKind.Failed, false => OutcomeKind.Deferred, null => outcome.Kind };
+            outcome = outcome with { Kind = kind, Class = found.Class };
+        }
+    }
+
+    /// <summary>Those whose sender is to be told now that they are late: RFC 2852 (by-mode N), or NOTIFY=DELAY (RFC 3461 §4.1).</summary>
+    private List<SettledRecipient> Late(QueuedMessage message, AttemptResult result, DateTimeOffset? next, DateTimeOffset now)
+    {
+        var late = new List<SettledRecipient>();
+        bool by = message.IsFirstLate(now);
+        bool asked = _schedule.IsFirstDelayed(message, now);
+        for (int i = 0; i < message.Recipients.Length && (by || asked); i++)
+        {
+            DsnNotify notify = message.Message.Envelope.NotifyOf(message.Recipients[i], out _);
+            if (Happened(result.Outcomes[i], next) == DeliveryEvent.Deferred && ((by && notify != DsnNotify.Never) || (asked && notify.HasFlag(DsnNotify.Delay))))
+            {
+                late.Add(new SettledRecipient(message.Recipients[i], result.Outcomes[i], IsExpired: false));
             }
         }
 
-        DateTimeOffset? retryUntil = delay ? _schedule.End(message.Message) : null;
-        return await bounces.SendAsync(message.Message, recipients, retryUntil, result.Hop?.NextHop.Host).ConfigureAwait(false);
+        return late;
     }
+
+    /// <summary>Those that were given up, but for those of whom the sender doesn't want to hear (NOTIFY without FAILURE).</summary>
+    private static List<SettledRecipient> GivenUp(QueuedMessage message, AttemptResult result, DateTimeOffset? next)
+    {
+        var givenUp = new List<SettledRecipient>();
+        for (int i = 0; i < message.Recipients.Length; i++)
+        {
+            RecipientOutcome outcome = result.Outcomes[i];
+            DsnNotify notify = message.Message.Envelope.NotifyOf(message.Recipients[i], out _);
+            if (IsGivenUp(outcome, next) && (notify == DsnNotify.Unspecified || notify.HasFlag(DsnNotify.Failure)))
+            {
+                givenUp.Add(new SettledRecipient(message.Recipients[i], outcome, IsExpired: outcome.Kind == OutcomeKind.Deferred));
+            }
+        }
+
+        return givenUp;
+    }
+
+    /// <summary>Those that were delivered, whose sender wants to hear of it (NOTIFY=SUCCESS) and won't from the server that took them. Null: none, as almost always.</summary>
+    private static List<SettledRecipient>? Reached(QueuedMessage message, AttemptResult result)
+    {
+        if (result.Hop is null or { TakesDsn: true })
+        {
+            return null;
+        }
+
+        List<SettledRecipient>? reached = null;
+        for (int i = 0; i < message.Recipients.Length; i++)
+        {
+            if (result.Outcomes[i].Kind == OutcomeKind.Delivered && message.Message.Envelope.NotifyOf(message.Recipients[i], out _).HasFlag(DsnNotify.Success))
+            {
+                (reached ??= []).Add(new SettledRecipient(message.Recipients[i], result.Outcomes[i], IsExpired: false));
+            }
+        }
+
+        return reached;
+    }
+
+    /// <summary>True also when there is nobody to tell of; false when the report that is due could not be stored.</summary>
+    private async ValueTask<bool> ReportAsync(QueuedMessage message, AttemptResult result, ReportAction action, List<SettledRecipient> recipients) => recipients.Count == 0 ||
+        await reports.SendAsync(message.Message, action, recipients, action == ReportAction.Delayed ? _schedule.End(message.Message) : null, result.Hop?.NextHop.Host).ConfigureAwait(false);
 
     private void Update(QueuedMessage message, AttemptResult result, int attempts, DateTimeOffset? next)
     {
@@ -162,6 +238,12 @@ internal sealed class Settlement(
             string word = DeliveryEventWord.Of(happened);
             bool dead = spooled.Envelope.ReversePath.IsEmpty && happened is (DeliveryEvent.Bounced or DeliveryEvent.Expired);
             metrics.RecipientSettled(word);
+            string? kind = happened == DeliveryEvent.Delivered ? null : FailureClassWord.Of(outcome.Class);
+            if (kind is not null)
+            {
+                metrics.RecipientNotDelivered(word, kind);
+            }
+
             ReadOnlySpan<byte> to = spooled.Envelope.Recipient(message.Recipients[i]);
             deliveries.Write(new DeliveryRecord
             {
@@ -175,6 +257,7 @@ internal sealed class Settlement(
                 Source = result.Hop?.Source,
                 Tls = result.Hop?.Tls,
                 Reply = outcome.Reply,
+                Class = kind,
                 Client = spooled.Client?.ToString(),
                 IsDeadLetter = dead,
                 NextAttempt = happened == DeliveryEvent.Deferred ? next : null,

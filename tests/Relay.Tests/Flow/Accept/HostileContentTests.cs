@@ -120,7 +120,7 @@ public partial class HostileContentTests
         DataDecoder decoder = default;
         decoder.Decode(new ReadOnlySequence<byte>(text), output, out _);
         output.ResetWrittenCount();
-        FailureReport.WriteOriginalHeader(output, text);
+        StatusReport.WriteOriginalHeader(output, text);
     }
 
     private static void AddAll(byte[][] addresses)

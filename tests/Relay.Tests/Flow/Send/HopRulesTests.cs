@@ -88,7 +88,8 @@ public class HopRulesTests
     [InlineData("SMTPUTF8", EnvelopeFlags.None, All, " SIZE=1234 SMTPUTF8")]
     [InlineData("BY=60;NT MT-PRIORITY=-3", EnvelopeFlags.None, All, " SIZE=1234 BY=50;NT MT-PRIORITY=-3")]
     [InlineData("BY=60;R HOLDFOR=5", EnvelopeFlags.None, All, " SIZE=1234 BY=50;R")]
-    [InlineData("RET=HDRS ENVID=x", EnvelopeFlags.None, All, " SIZE=1234")]
+    [InlineData("RET=HDRS ENVID=x", EnvelopeFlags.None, All, " SIZE=1234 RET=HDRS ENVID=x")]
+    [InlineData("RET=HDRS ENVID=x", EnvelopeFlags.None, All & ~Extensions.Dsn, " SIZE=1234")]
     [InlineData("SMTPUTF8 BY=60;N MT-PRIORITY=3", EnvelopeFlags.None, Extensions.None, "")]
     public void MAIL_says_what_the_message_has_and_the_server_offers_and_no_more(string parameters, EnvelopeFlags flags, Extensions server, string said) =>
         Assert.Equal($"MAIL FROM:<a@source.example>{said}\r\n", Mail(Message(parameters, flags: flags), Server(server), Arrived.AddSeconds(10)));

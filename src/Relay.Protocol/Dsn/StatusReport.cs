@@ -7,12 +7,12 @@ using Relay.Protocol.Smtp;
 namespace Relay.Protocol.Dsn;
 
 /// <summary>
-/// Writes the report that a message could not be delivered, or is late: multipart/report (RFC 6522) of a text for people, message/delivery-status (RFC 3464), and the original's header fields.
-/// In three steps, so that nothing is held in memory: <see cref="WriteHead"/>, <see cref="WriteOriginalHeader"/>, <see cref="WriteTail"/>. Whatever servers, senders and recipients put into
+/// Writes the report of what became of a message: multipart/report (RFC 6522) of a text for people, message/delivery-status (RFC 3464), and the original or its header fields.
+/// In three steps, so that nothing is held in memory: <see cref="WriteHead"/>, <see cref="WriteOriginalHeader"/> or <see cref="WriteOriginal"/> for each piece, <see cref="WriteTail"/>. Whatever servers, senders and recipients put into
 /// their texts, the report stays one well-formed message of 7-bit lines. Some line of the original's fields may begin with a dot: the report's envelope carries
 /// <see cref="EnvelopeFlags.HasLeadingDot"/>. Stateless; any thread.
 /// </summary>
-public static class FailureReport
+public static class StatusReport
 {
     /// <summary>More of a header section than this is left out.</summary>
     public const int MaximumOriginalHeader = 64 * 1024;
@@ -21,7 +21,7 @@ public static class FailureReport
     private const int MaximumLine = 998;
 
     /// <summary>Everything up to the part that takes the original's header fields.</summary>
-    public static void WriteHead(IBufferWriter<byte> output, in FailureReportInfo info)
+    public static void WriteHead(IBufferWriter<byte> output, in StatusReportInfo info)
     {
         if (info.ReversePath.IsEmpty || info.Recipients.IsEmpty)
         {
@@ -34,7 +34,9 @@ public static class FailureReport
         Delimiter(output, info);
         ForMachines(output, info);
         Delimiter(output, info);
-        output.Write("Content-Description: Header of the undelivered message\r\nContent-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"u8);
+        output.Write(info.IsFull
+            ? "Content-Description: The message\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"u8
+            : "Content-Description: Header of the message\r\nContent-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"u8);
     }
 
     /// <summary>
@@ -68,15 +70,27 @@ public static class FailureReport
         }
     }
 
+    /// <summary>Writes a piece of the whole original, where <see cref="StatusReportInfo.IsFull"/> says that it follows. Octets that a 7-bit message can't have come out as "?".</summary>
+    public static void WriteOriginal(IBufferWriter<byte> output, ReadOnlySpan<byte> piece)
+    {
+        Span<byte> room = output.GetSpan(Math.Max(piece.Length, 1));
+        for (int i = 0; i < piece.Length; i++)
+        {
+            room[i] = piece[i] is > 0 and < 0x80 ? piece[i] : (byte)'?';
+        }
+
+        output.Advance(piece.Length);
+    }
+
     /// <summary>Ends the report. <paramref name="info"/> is the one that began it.</summary>
-    public static void WriteTail(IBufferWriter<byte> output, in FailureReportInfo info)
+    public static void WriteTail(IBufferWriter<byte> output, in StatusReportInfo info)
     {
         output.Write("\r\n--"u8);
         Boundary(output, info);
         output.Write("--\r\n"u8);
     }
 
-    private static void Header(IBufferWriter<byte> output, in FailureReportInfo info)
+    private static void Header(IBufferWriter<byte> output, in StatusReportInfo info)
     {
         output.Write("From: Mail Delivery System <MAILER-DAEMON@"u8);
         Clean(output, info.Host);
@@ -93,7 +107,9 @@ public static class FailureReport
             output.Write("undisclosed-recipients:;\r\n"u8);
         }
 
-        output.Write(info.RetryUntil is null ? "Subject: Undelivered mail returned to sender\r\nDate: "u8 : "Subject: Delayed mail (still being tried)\r\nDate: "u8);
+        output.Write("Subject: "u8);
+        ReportText.WriteSubject(output, info.Subject);
+        output.Write("\r\nDate: "u8);
         Date(output, info.Date);
         output.Write("\r\nMessage-ID: <"u8);
         Id(output, info.Id);
@@ -105,55 +121,46 @@ public static class FailureReport
         output.Write("\"\r\n\r\nThis is a message in MIME format.\r\n"u8);
     }
 
-    private static void ForPeople(IBufferWriter<byte> output, in FailureReportInfo info)
+    private static void ForPeople(IBufferWriter<byte> output, in StatusReportInfo info)
     {
-        output.Write("Content-Description: Notification\r\nContent-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\nThis is the mail server at "u8);
-        Clean(output, info.Host);
-        if (info.RetryUntil is { } end)
-        {
-            output.Write(".\r\n\r\nYour message could not be delivered yet to everybody it was for. YOU NEED NOT\r\nSEND IT AGAIN: it is being tried until\r\n"u8);
-            Date(output, end);
-            output.Write(".\r\nWhat is known about each recipient stands below, and then the header of your\r\nmessage. Its number here is "u8);
-        }
-        else
-        {
-            output.Write(".\r\n\r\nYour message could not be delivered to everybody it was for. It will not be\r\ntried again. What is known about each failure stands below, and then the\r\nheader of your message. Its number here was "u8);
-        }
-
-        Id(output, info.OriginalId);
-        output.Write(".\r\n"u8);
-        foreach (FailedRecipient recipient in info.Recipients)
-        {
-            output.Write("\r\n  "u8);
-            var text = new FoldedText(output, indent: 6, column: 2, fresh: true);
-            text.Word($"<{recipient.Address}>:");
-            text.Words(recipient.Explanation);
-            if (recipient.Reply is { } reply)
-            {
-                text.Words(recipient.RemoteHost is { } host ? $"(server {host} said: {reply})" : $"(the server said: {reply})");
-            }
-
-            text.End();
-        }
+        output.Write("Content-Description: Notification\r\nContent-Language: "u8);
+        Clean(output, info.Language);
+        ReportText.WritePart(output, info.Text);
     }
 
-    private static void ForMachines(IBufferWriter<byte> output, in FailureReportInfo info)
+    private static void ForMachines(IBufferWriter<byte> output, in StatusReportInfo info)
     {
         output.Write("Content-Description: Delivery report\r\nContent-Type: message/delivery-status\r\nContent-Transfer-Encoding: 7bit\r\n\r\nReporting-MTA: dns; "u8);
         Clean(output, info.Host);
         output.Write("\r\nX-Queue-Id: "u8);
         Id(output, info.OriginalId);
-        output.Write("\r\nArrival-Date: "u8);
+        output.Write("\r\n"u8);
+        if (!info.EnvelopeId.IsEmpty)
+        {
+            Field(output, "Original-Envelope-Id:"u8, Decoded(info.EnvelopeId));
+        }
+
+        output.Write("Arrival-Date: "u8);
         Date(output, info.Arrived);
         output.Write("\r\n"u8);
-        foreach (FailedRecipient recipient in info.Recipients)
+        foreach (ReportedRecipient recipient in info.Recipients)
         {
             // RFC 6533 §3: an address that isn't ASCII is of type utf-8, and its characters are written as numbers in a 7-bit report.
-            output.Write("\r\nFinal-Recipient:"u8);
-            var text = new FoldedText(output, indent: 1, column: 16, fresh: false);
-            text.Word($"{(Ascii.IsValid(recipient.Address) ? "rfc822" : "utf-8")}; {recipient.Address}");
-            text.End();
-            output.Write(info.RetryUntil is null ? "Action: failed\r\n"u8 : "Action: delayed\r\n"u8);
+            output.Write("\r\n"u8);
+            if (recipient.OriginalRecipient?.Split(';', 2) is [var type, var original])
+            {
+                // RFC 3464 §2.3.1: as the sender gave it, which is what he can find again.
+                Whole(output, "Original-Recipient:"u8, $"{type}; {(type.Equals("utf-8", StringComparison.OrdinalIgnoreCase) ? original : Decoded(Encoding.ASCII.GetBytes(original)))}");
+            }
+
+            Whole(output, "Final-Recipient:"u8, $"{(Ascii.IsValid(recipient.Address) ? "rfc822" : "utf-8")}; {recipient.Address}");
+            output.Write(recipient.Action switch
+            {
+                ReportAction.Failed => "Action: failed\r\n"u8,
+                ReportAction.Delayed => "Action: delayed\r\n"u8,
+                ReportAction.Relayed => "Action: relayed\r\n"u8,
+                _ => "Action: delivered\r\n"u8,
+            });
             Field(output, "Status:"u8, recipient.EffectiveStatus.ToString());
             if (recipient.RemoteHost is { } host)
             {
@@ -165,13 +172,32 @@ public static class FailureReport
                 Field(output, "Diagnostic-Code:"u8, $"smtp; {reply}");
             }
 
-            if (info.RetryUntil is { } end)
+            output.Write("Last-Attempt-Date: "u8);
+            Date(output, info.Date);
+            output.Write("\r\n"u8);
+            if (recipient.Action == ReportAction.Delayed && info.RetryUntil is { } end)
             {
                 output.Write("Will-Retry-Until: "u8);
                 Date(output, end);
                 output.Write("\r\n"u8);
             }
         }
+    }
+
+    /// <summary>What xtext stands for; what isn't ASCII in it comes out as its number.</summary>
+    private static string Decoded(ReadOnlySpan<byte> xtext)
+    {
+        byte[] octets = new byte[xtext.Length];
+        return Encoding.UTF8.GetString(XText.TryDecode(xtext, octets, out int length) ? octets.AsSpan(0, length) : xtext);
+    }
+
+    /// <summary>A field whose value isn't to be broken.</summary>
+    private static void Whole(IBufferWriter<byte> output, ReadOnlySpan<byte> name, string value)
+    {
+        output.Write(name);
+        var text = new FoldedText(output, indent: 1, column: name.Length, fresh: false);
+        text.Word(value);
+        text.End();
     }
 
     private static void Field(IBufferWriter<byte> output, ReadOnlySpan<byte> name, string value)
@@ -182,7 +208,7 @@ public static class FailureReport
         text.End();
     }
 
-    private static void Delimiter(IBufferWriter<byte> output, in FailureReportInfo info)
+    private static void Delimiter(IBufferWriter<byte> output, in StatusReportInfo info)
     {
         output.Write("\r\n--"u8);
         Boundary(output, info);
@@ -190,7 +216,7 @@ public static class FailureReport
     }
 
     /// <summary>"=_" can't come in quoted-printable or base64 text (RFC 2045 §6.7), the number can't be known to anybody.</summary>
-    private static void Boundary(IBufferWriter<byte> output, in FailureReportInfo info)
+    private static void Boundary(IBufferWriter<byte> output, in StatusReportInfo info)
     {
         output.Write("=_"u8);
         Id(output, info.Id);
