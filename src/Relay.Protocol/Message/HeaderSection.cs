@@ -29,7 +29,7 @@ public sealed class HeaderSection
     /// <summary>How many fields there are, once it has ended.</summary>
     public int Count { get; private set; }
 
-    public HeaderField this[int index] => _fields[..Count][index];
+    public HeaderField this[int index] => _fields.AsSpan(0, Count)[index];
 
     /// <summary>Takes what belongs to the section, the empty line behind it included; returns how much that is.</summary>
     public int Append(ReadOnlySpan<byte> text)

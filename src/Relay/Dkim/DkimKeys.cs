@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Text;
 using Relay.Protocol.Smtp;
 
@@ -8,12 +7,12 @@ namespace Relay.Dkim;
 internal sealed class DkimKeys
 {
     // By domain; below a domain with a dot in front; "" for all.
-    private readonly FrozenDictionary<string, DkimKey[]> _keys;
-    private readonly FrozenDictionary<string, DkimKey[]>.AlternateLookup<ReadOnlySpan<char>> _byText;
+    private readonly Dictionary<string, DkimKey[]> _keys;
+    private readonly Dictionary<string, DkimKey[]>.AlternateLookup<ReadOnlySpan<char>> _byText;
 
     private DkimKeys(Dictionary<string, List<DkimKey>> keys)
     {
-        _keys = keys.ToFrozenDictionary(static k => k.Key, static k => k.Value.ToArray(), StringComparer.OrdinalIgnoreCase);
+        _keys = keys.ToDictionary(static k => k.Key, static k => k.Value.ToArray(), StringComparer.OrdinalIgnoreCase);
         _byText = _keys.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 

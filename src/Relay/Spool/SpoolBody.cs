@@ -19,7 +19,9 @@ internal sealed class SpoolBody : IDisposable
     private byte[]? _front;
     private int _file = -1;
     private uint _crc;
-    private long _checked;
+
+    /// <summary>Octets of an own file whose CRC is in <see cref="_crc"/>; four bytes are enough for the largest message there may be.</summary>
+    private uint _checked;
     private bool _disposed;
 
     internal SpoolBody(SpoolDirectory spool, SpooledMessage message)
@@ -137,7 +139,7 @@ internal sealed class SpoolBody : IDisposable
         if (offset - front == _checked)
         {
             _crc = Crc32C.Append(_crc, into);
-            _checked += into.Length;
+            _checked += (uint)into.Length;
         }
 
         if (_checked == Length - front && Crc32C.Append(_crc, _front) != _message.BodyCrc)

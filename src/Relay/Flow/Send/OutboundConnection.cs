@@ -264,7 +264,11 @@ internal sealed class OutboundConnection : IAsyncDisposable
                 if (status == ReplyStatus.Done)
                 {
                     _heardSinceFlush = true;
-                    Extensions = ehlo ? extensions : Extensions;
+                    if (ehlo)
+                    {
+                        Extensions = extensions;
+                    }
+
                     return new ReplyRead(reply, null);
                 }
 
