@@ -25,6 +25,9 @@ internal sealed partial class DkimOracle : IDkimPublicKeyLocator, IDisposable
         return string.Join('\n', keygen.Output.SkipWhile(static line => line != "[[dkim]]"));
     }
 
+    /// <summary>The private key that <see cref="KeyAsync"/> made.</summary>
+    public string KeyFile(string selector) => _folder.File($"{selector}.pem");
+
     /// <summary>How many signatures MimeKit found; each was right.</summary>
     public int VerifyWithMimeKit(byte[] message)
     {
