@@ -103,6 +103,70 @@ public sealed class KillSweepTests
         Assert.InRange(later, 1, 2);
     }
 
+    [Fact]
+    public async Task DUR14_kill_9_at_every_call_of_a_report_leaves_at_least_one_report_of_each_failure()
+    {
+        await using ScriptedServer server = ScriptedServer.Start(new ServerScript { OnRecipient = static to => to.Contains("@to.test", StringComparison.Ordinal) ? "550 5.1.1 No such user" : null });
+        await using RelayProcess relay = await RelayProcess.StartAsync(RelaySettings.SmartHost(server.Address, server.Port) with { Spool = "path = \"spool\"\nsegment_size = \"1MiB\"", Log = "level = \"warning\"" });
+        var acknowledged = new List<string>();
+        int kills = 0;
+        foreach (string call in (string[])["pwrite64", "fdatasync"])
+        {
+            int k = 0;
+            bool killed;
+            do
+            {
+                k++;
+                killed = await FailAsync(relay, $"{call}:signal=SIGKILL:when={k}", server, acknowledged);
+                if (killed)
+                {
+                    kills++;
+                    await relay.RestartAsync();
+                }
+
+                await Eventually.True(() => acknowledged.All(id => Reports(server, id) > 0), $"a report of each failure after the kill at {call} {k}");
+            }
+            while (killed && k < 100);
+        }
+
+        Assert.Equal(0, await relay.StopAsync());
+        int reports = acknowledged.Sum(id => Reports(server, id));
+        Figure.Report($"DUR14, {kills} kills at calls of the committer: {acknowledged.Count} failures acknowledged, {reports} reports of them, none without");
+        Assert.True(kills > 2, $"only {kills} kills");
+        Assert.InRange(reports, acknowledged.Count, acknowledged.Count + kills);
+    }
+
+    private static int Reports(ScriptedServer server, string id) => server.Messages.Count(m => m.ReversePath.Length == 0 && m.Text.Contains(id, StringComparison.Ordinal));
+
+    private static int Delivered(RelayProcess relay) => relay.Deliveries.Read().Count(static r => r.Event == "delivered");
+
+    /// <summary>One message that fails, until its report has come or the relay is killed. Gives whether it was.</summary>
+    private static async Task<bool> FailAsync(RelayProcess relay, string injection, ScriptedServer server, List<string> acknowledged)
+    {
+        await using (await FaultInjection.AttachAsync(relay, FaultInjection.Committer, injection))
+        {
+            string id = "fails-" + Guid.NewGuid();
+            int delivered = Delivered(relay);
+            try
+            {
+                using RawClient client = await RawClient.ConnectAsync(relay.Listener);
+                await client.HelloAsync();
+                Assert.StartsWith("250 ", await client.SendMessageAsync("sender@from.test", "user@to.test", System.Text.Encoding.ASCII.GetBytes($"Subject: {id}\r\n\r\ntext\r\n")), StringComparison.Ordinal);
+                acknowledged.Add(id);
+            }
+            catch (Exception e) when (e is IOException or SocketException or Xunit.Sdk.XunitException)
+            {
+                await Eventually.True(() => relay.HasExited, $"a killed relay ({injection}), as {e.Message} says");
+                return true;
+            }
+
+            // The report is the last to go: when its delivery is settled, nothing waits any more.
+            await Eventually.True(() => relay.HasExited || (Reports(server, id) > 0 && Delivered(relay) > delivered), $"the report has come, or the relay is killed ({injection})");
+        }
+
+        return relay.HasExited;
+    }
+
     /// <summary>Two messages through the relay, until they are settled or it is killed. Gives whether it was.</summary>
     private static async Task<bool> LiveAsync(RelayProcess relay, string thread, string injection, Ledger ledger, ReceiptSink sink, Random random)
     {
