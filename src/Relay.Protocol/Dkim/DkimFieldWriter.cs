@@ -11,25 +11,16 @@ public sealed class DkimFieldWriter : IDisposable
     /// <summary>No signature is longer: RSA with 8192 bits.</summary>
     public const int MaximumSignature = 1024;
 
-    /// <summary>Domain, selector, 1984 names at the very most and the signature fit.</summary>
-    private const int Room = 64 * 1024;
-
-    private const int UsualRoom = 8 * 1024;
+    /// <summary>Domain, selector, 31 names nine times each and the signature fit.</summary>
+    private const int Room = 16 * 1024;
 
     private readonly HashStream _hash = new();
-    private byte[] _text = new byte[UsualRoom];
+    private readonly byte[] _text = new byte[Room];
     private int _length;
 
     /// <summary>Everything but the signature; fills <paramref name="hash"/>, 32 octets, with what is to be signed.</summary>
     public void Begin(HeaderSection header, in DkimSignature signature, Span<byte> hash)
     {
-        // Almost every field fits into the usual room; how long one with many signed fields gets is only known afterwards.
-        int room = header.Count > 100 ? Room : UsualRoom;
-        if (_text.Length != room)
-        {
-            _text = new byte[room];
-        }
-
         var text = new DkimFieldText(_text);
         text.Put("DKIM-Signature: v=1;"u8);
         text.Tag("a"u8, signature.Algorithm == DkimAlgorithm.RsaSha256 ? "rsa-sha256"u8 : "ed25519-sha256"u8);

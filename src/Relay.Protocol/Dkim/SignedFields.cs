@@ -26,8 +26,8 @@ internal static class SignedFields
     /// </summary>
     public static void Sign(HeaderSection header, HashStream hash, DkimCanonicalization form, ref DkimFieldText text)
     {
-        // 64 of one name: more is not signed, from the top, which a verifier understands in the same way.
-        const int MostOfOneName = 64;
+        // No honest message has more of one name; what is above them is not signed, and a verifier looks from the bottom too.
+        const int MostOfOneName = 8;
         Span<byte> kinds = stackalloc byte[HeaderSection.MaximumFields];
         for (int i = 0; i < header.Count; i++)
         {

@@ -11,6 +11,9 @@ namespace Relay.Dkim;
 /// </summary>
 internal sealed class MessageSigning : IBufferWriter<byte>, IDisposable
 {
+    /// <summary>What is put in front of a message has no more octets than this (SpoolTransaction.Prepend): keys beyond, a hundred of them, don't sign.</summary>
+    private const int MostFields = ushort.MaxValue;
+
     private readonly HeaderSection _header = new();
     private readonly DkimBodyHash _simple = new(DkimCanonicalization.Simple);
     private readonly DkimBodyHash _relaxed = new(DkimCanonicalization.Relaxed);
@@ -86,7 +89,13 @@ internal sealed class MessageSigning : IBufferWriter<byte>, IDisposable
                 },
                 hash);
             int length = key.Key.Sign(hash, signature);
-            _fields.Write(_field.End(signature[..length]));
+            ReadOnlySpan<byte> field = _field.End(signature[..length]);
+            if (_fields.WrittenCount + field.Length > MostFields)
+            {
+                break;
+            }
+
+            _fields.Write(field);
         }
 
         return _fields.WrittenSpan;

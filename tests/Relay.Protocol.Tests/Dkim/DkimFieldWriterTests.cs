@@ -51,11 +51,11 @@ public sealed partial class DkimFieldWriterTests
     }
 
     [Fact]
-    public void A_header_with_thousands_of_fields_to_be_signed_fits()
+    public void Of_thousands_of_fields_eight_of_each_name_are_signed()
     {
         string[] names = ["From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "List-Unsubscribe-Post", "Content-Transfer-Encoding", "Content-Disposition", "Content-Language", "Resent-Message-ID"];
         (string field, _) = Write(string.Concat(Enumerable.Range(0, 1990).Select(i => names[i % names.Length] + ":\r\n")) + "\r\n", DkimCanonicalization.Simple);
-        Assert.Equal(13 * 64, Tags(field)["h"].Split(':').Length);
+        Assert.Equal(13 * 8, Tags(field)["h"].Split(':').Length);
     }
 
     private static string Relaxed(string field) => "dkim-signature:" + Regex.Replace(field["DKIM-Signature:".Length..].Replace("\r\n", "", StringComparison.Ordinal), @"[ \t]+", " ", RegexOptions.None, TimeSpan.FromSeconds(10)).Trim();

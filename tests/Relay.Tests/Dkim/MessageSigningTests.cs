@@ -117,6 +117,19 @@ public sealed class MessageSigningTests : IDisposable
     }
 
     [Fact]
+    public void However_many_keys_and_fields_there_are_what_is_put_in_front_is_bounded()
+    {
+        DkimKeyOptions key = _keys.Add("example.net", "a", ed25519: true);
+        var signer = Signer([.. Enumerable.Range(0, 200).Select(_ => key)]);
+        string many = string.Concat(Enumerable.Range(0, 1900).Select(static i => new[] { "To", "Cc", "Subject", "List-Unsubscribe-Post", "Content-Transfer-Encoding" }[i % 5] + ": x\r\n"));
+
+        byte[] signed = Sign(signer, "From: a@example.net\r\n" + many + "\r\nx\r\n");
+
+        Assert.InRange(signed.Length - many.Length, 40_000, ushort.MaxValue + 100);
+        Assert.InRange(_keys.Verify(signed), 20, 199);
+    }
+
+    [Fact]
     public void Without_keys_there_is_nothing_that_signs()
     {
         using var signer = new MessageSigner(DkimKeys.None);
