@@ -25,7 +25,8 @@ public sealed class RelayEngine : IAsyncDisposable
 {
     private readonly TimeProvider _time;
     private readonly ILogger _log;
-    private readonly PipeliningDistrust _distrust;
+    private readonly RecentHosts _distrust;
+    private readonly RecentHosts _brokenTls;
     private readonly SiteCrowd _crowd;
     private readonly RelayMetrics _metrics = new();
     private readonly Heartbeat _heartbeat;
@@ -69,7 +70,8 @@ public sealed class RelayEngine : IAsyncDisposable
         _heartbeat = new Heartbeat(time);
         _local = new LocalAddresses(time);
         _crowd = new SiteCrowd(time);
-        _distrust = new PipeliningDistrust(time);
+        _distrust = new RecentHosts(time);
+        _brokenTls = new RecentHosts(time);
         _deliveries = new DeliveryLog(options.DeliveryLogPath, time, _log, _metrics);
     }
 
@@ -88,6 +90,27 @@ public sealed class RelayEngine : IAsyncDisposable
 
     /// <summary>Whether mail is accepted now; for /readyz.</summary>
     public bool IsReady => Unhealthy is null && !_stopping.IsCancellationRequested;
+
+    /// <summary>The domains and configured next hops that mail waits for: those with the most first, or by name; at most so many of them, and how many there are. None before the start.</summary>
+    public IReadOnlyList<DestinationStatus> Destinations(bool byName, int most, out int total)
+    {
+        total = 0;
+        return _queue?.DescribeDestinations(byName, most, out total) ?? [];
+    }
+
+    /// <summary>What waits for a domain (in lower case) and why, and the site its mail goes to; null when nothing is known of it.</summary>
+    public DestinationStatus? Why(string domain, out SiteStatus? site)
+    {
+        site = null;
+        return _queue?.DescribeDestination(domain, out site);
+    }
+
+    /// <summary>As <see cref="Destinations"/>, of the sites that are known, by what is ready there.</summary>
+    public IReadOnlyList<SiteStatus> Sites(bool byName, int most, out int total)
+    {
+        total = 0;
+        return _queue?.DescribeSites(byName, most, out total) ?? [];
+    }
 
     /// <summary>Opens the spool, finds the undelivered mail in it and starts to deliver. Throws IOException with one clear line when the spool can't be used.</summary>
     public Task StartAsync(CancellationToken cancel)
@@ -295,7 +318,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private DeliverySettings SettingsFor(EngineOptions options) => new(
         options.Delivery,
         new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
-        new Connector(options.Hostname, options.Delivery.Timeouts, _race, _heartbeat, _time, _metrics, _log),
+        new Connector(options.Hostname, options.Delivery.Timeouts, _race, _brokenTls, _heartbeat, _time, _metrics, _log),
         new SmtpClientSession(options.Delivery.Timeouts, _time, _distrust, options.Delivery.PipelineDepth),
         new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports, options.Reports.DelayAfter),
         new SiteLimits(options.Delivery),

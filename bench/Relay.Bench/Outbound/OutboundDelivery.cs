@@ -32,7 +32,7 @@ public class OutboundDelivery : ITransactionSource, IDisposable
         _heartbeat = new Heartbeat(TimeProvider.System);
         _spool = MessageSpool.Open(MemoryRelay.Options.Spool, new MemoryStorage(), TimeProvider.System, NullLogger.Instance);
         _message = Store();
-        _session = new SmtpClientSession(new DeliveryTimeouts(), TimeProvider.System, new PipeliningDistrust(TimeProvider.System));
+        _session = new SmtpClientSession(new DeliveryTimeouts(), TimeProvider.System, new RecentHosts(TimeProvider.System));
         const Extensions Offered = Extensions.Pipelining | Extensions.EightBitMime | Extensions.Size | Extensions.EnhancedStatusCodes;
         _chunks = Connect(Offered | Extensions.Chunking);
         _data = Connect(Offered);

@@ -23,6 +23,7 @@ internal sealed class ConfigDraft
         Folder = folder;
         Spool = new SpoolOptions { Paths = [Path.GetFullPath("spool", folder)] };
         DeliveryLogPath = Path.GetFullPath("deliveries.jsonl", folder);
+        Admin = new AdminOptions { TokenPath = Path.GetFullPath("admin.token", folder) };
     }
 
     public ConfigDraft(DaemonOptions options)
@@ -116,7 +117,7 @@ internal sealed class ConfigDraft
 
     public Entries<DkimDraft> Dkim { get; } = new();
 
-    public AdminOptions Admin { get; set; } = new();
+    public AdminOptions Admin { get; set; }
 
     public LogOptions Log { get; set; } = new();
 

@@ -78,6 +78,8 @@ internal static class ConfigTypes
 
     public static readonly ConfigType<string> Secret = new SecretType();
 
+    public static readonly ConfigType<string> TokenFile = new TokenFileType();
+
     public static readonly ConfigType<Durability> Durability = new ChoiceType<Durability>(("sync", Spool.Durability.Sync), ("os", Spool.Durability.Os));
 
     public static readonly ConfigType<ListenerRole> ListenerRole = new ChoiceType<ListenerRole>(("relay", Flow.Accept.ListenerRole.Relay), ("submission", Flow.Accept.ListenerRole.Submission));

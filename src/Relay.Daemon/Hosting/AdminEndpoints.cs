@@ -1,16 +1,96 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Relay.Flow;
 
 namespace Relay.Daemon.Hosting;
 
-/// <summary>What the admin listener answers: /healthz (is anything broken?), /readyz (is mail taken now?), /metrics.</summary>
+/// <summary>
+/// What the admin listener answers. Open: /healthz (is anything broken?), /readyz (is mail taken now?), /metrics, /openapi.json. With the token, and under a name of this listener's own in Host, so that no web page
+/// can drive it by a name that it made point here: /queue and /why.
+/// </summary>
 internal static class AdminEndpoints
 {
-    public static void Map(WebApplication app, RelayEngine engine)
+    private const string Bearer = "Bearer ";
+    private const int UsualItems = 100;
+    private const int MostItems = 100_000;
+
+    public static void Map(WebApplication app, RelayEngine engine, AdminToken token, string hostname)
     {
         app.MapGet("/healthz", context => AnswerAsync(context, engine.Unhealthy, engine.Degraded));
         app.MapGet("/readyz", context => AnswerAsync(context, engine.IsReady ? null : engine.Unhealthy ?? "stopping"));
         app.MapPrometheusScrapingEndpoint("/metrics");
+        app.MapGet("/openapi.json", static context => OpenApiAsync(context));
+        app.MapGet("/queue", context => MayAsync(context, token, hostname, () => QueueAsync(context, engine)));
+        app.MapGet("/why/{domain}", context => MayAsync(context, token, hostname, () => WhyAsync(context, engine)));
+    }
+
+    private static Task MayAsync(HttpContext context, AdminToken token, string hostname, Func<Task> answer)
+    {
+        string host = context.Request.Host.Host.Trim('[', ']');
+        if (host != "localhost" && !host.Equals(hostname, StringComparison.OrdinalIgnoreCase) && !IPAddress.TryParse(host, out _))
+        {
+            return FailAsync(context, StatusCodes.Status421MisdirectedRequest, $"\"{host}\" is no name of this listener: use its address, localhost or {hostname}");
+        }
+
+        string given = context.Request.Headers.Authorization.ToString();
+        if (given.StartsWith(Bearer, StringComparison.Ordinal) && token.Is(given[Bearer.Length..]))
+        {
+            return answer();
+        }
+
+        context.Response.Headers.WWWAuthenticate = "Bearer";
+        return FailAsync(context, StatusCodes.Status401Unauthorized, "this needs the token that stands in the file [admin] names: Authorization: Bearer TOKEN");
+    }
+
+    /// <summary>/queue?by=domain|site&amp;sort=count|name&amp;limit=N: what waits where.</summary>
+    private static Task QueueAsync(HttpContext context, RelayEngine engine)
+    {
+        IQueryCollection query = context.Request.Query;
+        string by = query["by"].FirstOrDefault() ?? "domain";
+        string sort = query["sort"].FirstOrDefault() ?? "count";
+        string most = query["limit"].FirstOrDefault() ?? UsualItems.ToString(CultureInfo.InvariantCulture);
+        if (by is not ("domain" or "site") || sort is not ("count" or "name") || !int.TryParse(most, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) || limit is < 1 or > MostItems)
+        {
+            return FailAsync(context, StatusCodes.Status400BadRequest, string.Create(CultureInfo.InvariantCulture, $"write by=domain or site, sort=count or name, limit=1 to {MostItems}"));
+        }
+
+        int total;
+        return by == "domain"
+            ? JsonAsync(context, new AdminList<DestinationStatus>(engine.Destinations(sort == "name", limit, out total), total), AdminJson.Default.Destinations)
+            : JsonAsync(context, new AdminList<SiteStatus>(engine.Sites(sort == "name", limit, out total), total), AdminJson.Default.Sites);
+    }
+
+    /// <summary>/why/DOMAIN: what waits for it, and what holds it back.</summary>
+    private static Task WhyAsync(HttpContext context, RelayEngine engine)
+    {
+        string domain = ((string)context.Request.RouteValues["domain"]!).ToLowerInvariant();
+        return engine.Why(domain, out SiteStatus? site) is not { } found
+            ? FailAsync(context, StatusCodes.Status404NotFound, $"nothing waits for {domain}, and nothing was sent there lately")
+            : JsonAsync(context, new AdminWhy(found, site), AdminJson.Default.AdminWhy);
+    }
+
+    private static async Task OpenApiAsync(HttpContext context)
+    {
+        context.Response.ContentType = "application/json";
+        using Stream description = typeof(AdminEndpoints).Assembly.GetManifestResourceStream("Relay.openapi.json")!;
+        await description.CopyToAsync(context.Response.Body, context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private static Task FailAsync(HttpContext context, int status, string what)
+    {
+        context.Response.StatusCode = status;
+        return JsonAsync(context, new AdminError(what), AdminJson.Default.AdminError);
+    }
+
+    private static Task JsonAsync<T>(HttpContext context, T value, JsonTypeInfo<T> type)
+    {
+        context.Response.ContentType = "application/json";
+        context.Response.Headers.CacheControl = "no-store";
+        return JsonSerializer.SerializeAsync(context.Response.Body, value, type, context.RequestAborted);
     }
 
     private static Task AnswerAsync(HttpContext context, string? trouble, string? degraded = null)

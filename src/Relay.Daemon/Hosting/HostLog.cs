@@ -27,6 +27,9 @@ internal static partial class HostLog
     [LoggerMessage(806, LogLevel.Warning, "durability=os: a power cut may lose acknowledged mail")]
     public static partial void NotSynced(ILogger log);
 
+    [LoggerMessage(808, LogLevel.Warning, "there is no admin token, so /queue and /why answer nobody: {Reason}")]
+    public static partial void NoToken(ILogger log, string reason);
+
     [LoggerMessage(807, LogLevel.Error, "{EndPoint}: clients wait because none can be accepted: {Reason}")]
     public static partial void AcceptFailed(ILogger log, EndPoint endPoint, string reason);
 }

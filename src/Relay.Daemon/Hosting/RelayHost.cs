@@ -63,7 +63,13 @@ internal sealed class RelayHost : IAsyncDisposable
         ILoggerFactory logs = _app.Services.GetRequiredService<ILoggerFactory>();
         _log = logs.CreateLogger("relay");
         _engine = new RelayEngine(Fit(options.Engine), TimeProvider.System, logs);
-        AdminEndpoints.Map(_app, _engine);
+        var token = AdminToken.LoadOrCreate(options.Admin.TokenPath);
+        if (token.Fault is { } fault)
+        {
+            HostLog.NoToken(_log, fault);
+        }
+
+        AdminEndpoints.Map(_app, _engine, token, options.Engine.Hostname);
     }
 
     /// <summary>Runs until SIGTERM or SIGINT.</summary>

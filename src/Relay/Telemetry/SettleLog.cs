@@ -38,6 +38,9 @@ internal static partial class SettleLog
     [LoggerMessage(221, LogLevel.Warning, "{Host} didn't let us log in as {User}, and its mail waits: {Reason}")]
     public static partial void NotLoggedIn(ILogger log, string host, string user, string reason);
 
+    [LoggerMessage(210, LogLevel.Warning, "TLS with {Host} ({Address}) doesn't come about, and mail goes there in clear for an hour: {Reason}")]
+    public static partial void TlsBroken(ILogger log, string host, System.Net.EndPoint address, string reason);
+
     [LoggerMessage(206, LogLevel.Error, "{Id}: the report of {What} to its sender could not be stored; it goes on without")]
     public static partial void NotReported(ILogger log, string id, string what);
 }

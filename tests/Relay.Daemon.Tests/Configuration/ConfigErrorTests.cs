@@ -60,7 +60,7 @@ public sealed class ConfigErrorTests
     [InlineData("[delivery]\ntimeout = 3", "relay.toml:2:1: unknown key timeout in [delivery]: did you mean timeouts?")]
     [InlineData("message_size = \"1MiB\"", "relay.toml:1:1: unknown key message_size at the top of the file: it belongs into [limits]")]
     [InlineData("[log]\nhostname = \"a\"", "relay.toml:2:1: unknown key hostname in [log]: it belongs at the top of the file")]
-    [InlineData("[admin]\ntoken = \"x\"", "relay.toml:2:1: unknown key token in [admin]: known here are address")]
+    [InlineData("[admin]\ncolour = \"x\"", "relay.toml:2:1: unknown key colour in [admin]: known here are address, token")]
     [InlineData("[[route]]\ndomain = \"*\"\nnext_hop = \"smtp://a.example\"\nlogin = \"x\"", "relay.toml:4:1: unknown key login in [[route]]: known here are domain, next_hop, tls, user, password, egress")]
     public void An_unknown_key_is_an_error_with_the_nearest_known_one(string text, string error) => Assert.Equal(error, Config.Error(text));
 

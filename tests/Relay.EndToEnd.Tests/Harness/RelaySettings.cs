@@ -35,6 +35,9 @@ internal sealed record RelaySettings
     /// <summary>More of each [[route]].</summary>
     public string RouteMore { get; init; } = "";
 
+    /// <summary>More of [admin].</summary>
+    public string AdminMore { get; init; } = "";
+
     /// <summary>Further tables, whole.</summary>
     public string Tables { get; init; } = "";
 
@@ -55,7 +58,7 @@ internal sealed record RelaySettings
         "[delivery]", $"retry = [\"{Retry}\"]", "ip = \"4\"", $"tls = \"{DeliveryTls}\"", Delivery,
         .. Routes.SelectMany(route => (string[])["[[route]]", $"domain = \"{route.Key}\"", $"next_hop = \"{route.Value}\"", RouteMore]),
         Tables,
-        "[admin]", "address = \"127.0.0.1:0\"",
+        "[admin]", "address = \"127.0.0.1:0\"", AdminMore,
         "[log]", "deliveries = \"deliveries.jsonl\"", Log,
         ""]);
 }

@@ -11,6 +11,7 @@ internal sealed class Destination(string name, RouteOptions? route) : Retirable
     private readonly HandOver<QueuedMessage> _unrouted = new();
     private Lease? _lease;
     private Suspension? _suspension;
+    private Trouble? _trouble;
 
     /// <summary>The recipients' domain, or the next hop of a route.</summary>
     public string Name { get; } = name;
@@ -20,6 +21,16 @@ internal sealed class Destination(string name, RouteOptions? route) : Retirable
 
     /// <summary>The site, if that is known at <paramref name="now"/> (a timestamp).</summary>
     public Site? SiteAt(long now) => Volatile.Read(ref _lease) is { } lease && now < lease.Until ? lease.Site : null;
+
+    /// <summary>Where its mail went last, for whoever asks; null before it was looked up.</summary>
+    public Site? LastSite => Volatile.Read(ref _lease)?.Site;
+
+    /// <summary>The last answer that put mail off.</summary>
+    public Trouble? Trouble
+    {
+        get => Volatile.Read(ref _trouble);
+        set => Volatile.Write(ref _trouble, value);
+    }
 
     /// <summary>Its mail goes there, until that is to be looked up again.</summary>
     public void Use(Site site, long until)
@@ -45,6 +56,32 @@ internal sealed class Destination(string name, RouteOptions? route) : Retirable
         reason = suspension?.Reason ?? default;
         return suspension is not null && now < suspension.Until;
     }
+
+    /// <summary>What waits and why it isn't gone. <paramref name="site"/> is what its site says of itself.</summary>
+    public DestinationStatus Describe(DateTimeOffset now, SiteStatus? site)
+    {
+        Trouble? trouble = Trouble;
+        Suspension? suspension = Volatile.Read(ref _suspension);
+        (string limit, string why, DateTimeOffset? until) =
+            suspension is not null && now < suspension.Until ? ("dns", "the look-up of where its mail goes failed: " + Words(suspension.Reason), suspension.Until)
+            : site is { Ready: > 0, Limit: not "none" } ? (site.Limit, site.Why, site.Until)
+            : trouble is not null && now < trouble.Next ? ("back_off", "put off, because the last answer was: " + Words(trouble.Reply), trouble.Next)
+            : ("none", Held == 0 ? "nothing waits" : "on its way", (DateTimeOffset?)null);
+        return new DestinationStatus
+        {
+            Name = Name,
+            Messages = Held,
+            Site = site?.Hosts,
+            Limit = limit,
+            Why = why,
+            Until = until,
+            LastReply = trouble is null ? null : Words(trouble.Reply),
+            LastReplyAt = trouble?.At,
+            NextAttempt = trouble?.Next,
+        };
+    }
+
+    private static string Words(PeerReply reply) => reply.Code == 0 ? reply.Text : reply.ToString();
 
     private sealed record Lease(Site Site, long Until);
 }

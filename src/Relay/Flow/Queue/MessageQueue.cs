@@ -58,6 +58,38 @@ internal sealed class MessageQueue
     /// <summary>Messages (a message counts once for each destination) that wait, whether ready or not.</summary>
     public long Depth => _scheduled.Count + Interlocked.Read(ref _unrouted) + _sites.Values.Sum(static site => (long)site.Count);
 
+    /// <summary>The destinations that mail waits for, those with the most first or by name, as many as are wanted, and how many there are. Only what is given is looked at closely: there may be very many.</summary>
+    public IReadOnlyList<DestinationStatus> DescribeDestinations(bool byName, int most, out int total)
+    {
+        var all = Destinations().Select(static d => (Destination: d, Count: d.Held)).Where(static d => d.Count > 0).ToList();
+        total = all.Count;
+        DateTimeOffset now = _time.GetUtcNow();
+        all.Sort(byName ? static (x, y) => string.CompareOrdinal(x.Destination.Name, y.Destination.Name)
+            : static (x, y) => y.Count != x.Count ? y.Count.CompareTo(x.Count) : string.CompareOrdinal(x.Destination.Name, y.Destination.Name));
+        return [.. all.Take(most).Select(d => d.Destination.Describe(now, d.Destination.LastSite?.Describe(now)))];
+    }
+
+    /// <summary>One destination and its site, by the recipients' domain (as it stands in addresses, lower case); null when nothing is known of it.</summary>
+    public DestinationStatus? DescribeDestination(string domain, out SiteStatus? site)
+    {
+        RouteOptions? route = Volatile.Read(ref _routeOf)(domain);
+        Destination? found = route is null ? _destinations.GetValueOrDefault(domain) : _routed.GetValueOrDefault(route);
+        DateTimeOffset now = _time.GetUtcNow();
+        site = found?.LastSite?.Describe(now);
+        return found?.Describe(now, site);
+    }
+
+    /// <summary>As <see cref="DescribeDestinations"/>, of the sites that are known, by what is ready there.</summary>
+    public IReadOnlyList<SiteStatus> DescribeSites(bool byName, int most, out int total)
+    {
+        var all = _sites.Values.Select(static s => (Site: s, s.Count)).ToList();
+        total = all.Count;
+        DateTimeOffset now = _time.GetUtcNow();
+        all.Sort(byName ? static (x, y) => string.CompareOrdinal(x.Site.Key.Hosts, y.Site.Key.Hosts)
+            : static (x, y) => y.Count != x.Count ? y.Count.CompareTo(x.Count) : string.CompareOrdinal(x.Site.Key.Hosts, y.Site.Key.Hosts));
+        return [.. all.Take(most).Select(s => s.Site.Describe(now))];
+    }
+
     /// <summary>New routes hold for what is queued, put off or looked up from now on.</summary>
     public void Apply(DestinationOf routeOf, Func<SiteKey, Site> newSite, TenantTable tenants, RetrySchedule retry)
     {

@@ -27,6 +27,9 @@ internal abstract class Retirable
         return false;
     }
 
+    /// <summary>How many messages refer to it, about.</summary>
+    public int Held => Math.Max(0, Volatile.Read(ref _held));
+
     /// <summary>A message was settled or has moved elsewhere.</summary>
     public void Release() => Interlocked.Decrement(ref _held);
 

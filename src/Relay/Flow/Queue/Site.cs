@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Relay.Concurrency;
 using Relay.Protocol.Smtp;
 
@@ -290,6 +291,50 @@ internal sealed class Site : Retirable, IDisposable
         lock (_gate)
         {
             return _limit.TakeNews();
+        }
+    }
+
+    /// <summary>What it gets of us, and why not more.</summary>
+    public SiteStatus Describe(DateTimeOffset now)
+    {
+        lock (_gate)
+        {
+            int ready = Count;
+            string limit = "none";
+            string why = ready == 0 ? "nothing is ready" : "on its way";
+            DateTimeOffset? until = null;
+            if (_limit.IsSuspended(out PeerReply reason, out TimeSpan remaining))
+            {
+                (limit, why, until) = ("suspended", "no host answers, and it is left alone for a time: " + (reason.Code == 0 ? reason.Text : reason.ToString()), now + remaining);
+            }
+            else if (ready > 0 && _waitsForRate && Key.Limits.Rate is { } rate)
+            {
+                (limit, why, until) = ("rate", string.Create(CultureInfo.InvariantCulture, $"its rate is {rate.Messages} messages in {rate.Per}"), now + _tokens.Wait(rate, _time));
+            }
+            else if (ready > 0 && _workers >= _limit.Current)
+            {
+                string saw = _limit.Changes is [.., var last] ? $", since {last.Saw}" : "";
+                (limit, why) = ("connections", string.Create(CultureInfo.InvariantCulture, $"all connections that it is thought to bear are in use: {_limit.Current}{saw}"));
+            }
+            else if (ready > 0 && _workers == 0)
+            {
+                (limit, why) = ("workers", "all connections that this relay may have at a time are in use");
+            }
+
+            return new SiteStatus
+            {
+                Hosts = Key.Hosts,
+                Tls = Key.Tls.ToString().ToLowerInvariant(),
+                Egress = Key.Egress?.Name,
+                Ready = ready,
+                Connections = _limit.Open,
+                Bears = _limit.Current,
+                Ceiling = Key.Limits.Connections,
+                Limit = limit,
+                Why = why,
+                Until = until,
+                Changes = [.. _limit.Changes.Select(static c => new SiteChange(c.Time, c.From, c.To, c.Saw))],
+            };
         }
     }
 

@@ -10,9 +10,9 @@ namespace Relay.Flow.Send;
 
 /// <summary>
 /// Opens connections: dials, waits for the greeting, says EHLO (HELO to a server that knows no better, LHLO in LMTP), begins TLS as the policy asks and logs in where we have credentials. Opportunistic TLS
-/// that fails is followed by a fresh connection in clear (RFC 7435), never by clear text on the same one. Any thread.
+/// that fails is followed by a fresh connection in clear (RFC 7435), never by clear text on the same one; for an hour that host is spoken to in clear at once. Any thread.
 /// </summary>
-internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, AddressRace race, Heartbeat heartbeat, TimeProvider time, RelayMetrics metrics, ILogger log)
+internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, AddressRace race, RecentHosts brokenTls, Heartbeat heartbeat, TimeProvider time, RelayMetrics metrics, ILogger log)
 {
     /// <summary>Addresses of one host that are spoken to when the first one answers and then turns us away: the others are most likely the same machine (Postfix's smtp_mx_session_limit).</summary>
     private const int MaximumSessions = 2;
@@ -41,9 +41,15 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
         for (int session = 0; session < MaximumSessions && left.Count > 0; session++)
         {
             result = await ConnectAsync(left, clear: left[0].Tls == OutboundTls.None || left[0].Address is null).ConfigureAwait(false);
-            if (result.Failure is { TlsBroken: true } && result.Tried is { Tls: OutboundTls.Opportunistic, Scheme: not NextHopScheme.Smtps })
+            if (result.Failure is { TlsBroken: true } broken && MayBeClear(result.Tried))
             {
                 result = await ConnectAsync([result.Tried], clear: true).ConfigureAwait(false);
+                if (result.Connection is not null && result.Tried.Address is { } address)
+                {
+                    // It was TLS and nothing else: the next connections don't fail once more on the way.
+                    brokenTls.Add(address);
+                    SettleLog.TlsBroken(log, LogText.Clean(result.Tried.Host), result.Tried.EndPoint, LogText.Clean(broken.Reply.Text));
+                }
             }
 
             if (result.Connection is not null || !result.HasAnswered)
@@ -56,6 +62,9 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
 
         return result;
     }
+
+    /// <summary>Nothing but a wish for TLS, if it can be had.</summary>
+    private static bool MayBeClear(ConnectionKey key) => key is { Tls: OutboundTls.Opportunistic, Scheme: not NextHopScheme.Smtps };
 
     /// <summary>A source has an address of the target's family; a unix socket needs none.</summary>
     private static bool HasSource(ConnectionKey key) => key.Source is not { } source || key.Address is not { } address || source.AddressFor(address.AddressFamily) is not null;
@@ -72,7 +81,7 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
 
         metrics.OutboundOpened();
         var connection = new OutboundConnection(key, raced.Dialed, heartbeat, time.GetTimestamp());
-        AttemptFailure? failure = await IntroduceAsync(connection, clear).ConfigureAwait(false);
+        AttemptFailure? failure = await IntroduceAsync(connection, clear || (MayBeClear(key) && brokenTls.Contains(key.Address!))).ConfigureAwait(false);
         if (failure is null && (failure = await ClientAuthentication.RunAsync(connection, timeouts.Command).ConfigureAwait(false)) is not null && MayWarn())
         {
             SettleLog.NotLoggedIn(log, LogText.Clean(key.Host), LogText.Clean(key.Credentials!.User), failure.Reply.Text);

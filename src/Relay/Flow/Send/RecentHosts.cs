@@ -3,10 +3,10 @@ using System.Net;
 namespace Relay.Flow.Send;
 
 /// <summary>
-/// Hosts that lost their way when one transaction followed another without waiting: for an hour each message waits for the reply to the one before. What matters is to know the few that do it, so when there
-/// is no room the one that was noted first makes it. Any thread.
+/// Hosts of which something is remembered for an hour: that they lose their way when one transaction follows another without waiting, or that TLS with them breaks. What matters is to know the few that do it, so when
+/// there is no room the one that was noted first makes it. Any thread.
 /// </summary>
-internal sealed class PipeliningDistrust(TimeProvider time)
+internal sealed class RecentHosts(TimeProvider time)
 {
     private const int MaximumHosts = 1000;
 

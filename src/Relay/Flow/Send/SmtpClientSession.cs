@@ -5,7 +5,7 @@ namespace Relay.Flow.Send;
 /// §4.4), and one that came in stays. <paramref name="pipelineDepth"/>: so many transactions may be unanswered at once, which bounds the copies that a lost connection makes; 1 waits for the reply to each
 /// message. Stateless; any thread.
 /// </summary>
-internal sealed class SmtpClientSession(DeliveryTimeouts timeouts, TimeProvider time, PipeliningDistrust distrust, int pipelineDepth = SmtpClientSession.DefaultPipelineDepth)
+internal sealed class SmtpClientSession(DeliveryTimeouts timeouts, TimeProvider time, RecentHosts distrust, int pipelineDepth = SmtpClientSession.DefaultPipelineDepth)
 {
     public const int DefaultPipelineDepth = 8;
 
@@ -13,7 +13,7 @@ internal sealed class SmtpClientSession(DeliveryTimeouts timeouts, TimeProvider 
 
     public TimeProvider Time => time;
 
-    public PipeliningDistrust Distrust => distrust;
+    public RecentHosts Distrust => distrust;
 
     public int PipelineDepth => pipelineDepth;
 

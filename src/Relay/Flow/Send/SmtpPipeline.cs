@@ -16,7 +16,7 @@ namespace Relay.Flow.Send;
 /// <item>but content waits for the replies to the recipients when it is large, until the connection has taken a first message, and, by BDAT, while nothing was heard since the connection was
 /// idle: it may have died, and a message sent whole into a dead connection is one that may have been delivered.</item>
 /// </list>
-/// A host that can't follow is spoken to message by message (<see cref="PipeliningDistrust"/>). The connection owner's; one run at a time.
+/// A host that can't follow is spoken to message by message (<see cref="RecentHosts"/>). The connection owner's; one run at a time.
 /// </summary>
 internal sealed class SmtpPipeline(OutboundConnection connection)
 {

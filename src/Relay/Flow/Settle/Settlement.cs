@@ -71,6 +71,7 @@ internal sealed class Settlement(
         if (deferred > 0)
         {
             spool.ReleaseBody(message.Message);
+            message.Destination.Trouble = new Trouble(LastReply(result, next), now, next!.Value);
             queue.Retry(message, Pending(message, result, deferred, next), attempts, next!.Value);
         }
     }
@@ -101,6 +102,18 @@ internal sealed class Settlement(
                 outcome = outcome with { Kind = OutcomeKind.Deferred };
             }
         }
+    }
+
+    /// <summary>The answer that put the last of the recipients off.</summary>
+    private static PeerReply LastReply(AttemptResult result, DateTimeOffset? next)
+    {
+        PeerReply last = default;
+        foreach (ref RecipientOutcome outcome in result.Outcomes)
+        {
+            last = Happened(outcome, next) == DeliveryEvent.Deferred ? outcome.Reply : last;
+        }
+
+        return last;
     }
 
     private static ushort[] Pending(QueuedMessage message, AttemptResult result, int deferred, DateTimeOffset? next)

@@ -24,6 +24,41 @@ public class ConnectorTests
     }
 
     [Fact]
+    public async Task L27_a_host_whose_TLS_breaks_is_spoken_to_in_clear_at_once_for_an_hour()
+    {
+        await using EngineFixture relay = Fixture(OutboundTls.Opportunistic);
+        relay.Server.Extensions = ["STARTTLS"];
+        relay.Server.Answer = line => line == "STARTTLS" ? "" : null;
+        await relay.StartAsync();
+        foreach ((int minutes, int message, int dials, int tries) in new[] { (0, 1, 2, 1), (30, 2, 3, 1), (61, 3, 5, 2), (10, 4, 6, 2) })
+        {
+            // Long enough for the connection before to be closed.
+            DateTimeOffset then = relay.Time.GetUtcNow() + TimeSpan.FromMinutes(minutes);
+            await relay.PassTimeUntil(() => relay.Time.GetUtcNow() >= then, "some time", TimeSpan.FromSeconds(10));
+            await relay.SendAsync("s@source.example", ["a@dest.example"]);
+            await Eventually.True(() => relay.Server.Mail.Count == message, "delivery in clear");
+            Assert.Equal((dials, tries), (relay.Server.Dials, relay.Server.Commands.Count(static c => c == "STARTTLS")));
+        }
+    }
+
+    [Fact]
+    public async Task What_was_remembered_of_a_host_does_not_weaken_required_TLS()
+    {
+        await using EngineFixture relay = Fixture(OutboundTls.Opportunistic);
+        relay.Server.Extensions = ["STARTTLS"];
+        relay.Server.Answer = line => line == "STARTTLS" ? "" : null;
+        await relay.StartAsync();
+        await relay.SendAsync("s@source.example", ["a@dest.example"]);
+        await Eventually.True(() => relay.Server.Mail.Count == 1, "delivery in clear");
+
+        relay.Engine.Apply(relay.Options with { Delivery = relay.Options.Delivery with { Tls = OutboundTls.Required } });
+        await relay.SendAsync("s@source.example", ["b@dest.example"]);
+        await relay.PassTimeUntil(() => relay.Log("deferred").Count == 1, "the deferral");
+
+        Assert.Single(relay.Server.Mail);
+    }
+
+    [Fact]
     public async Task A_454_to_STARTTLS_goes_on_in_clear_on_the_same_connection_when_TLS_is_opportunistic()
     {
         await using EngineFixture relay = Fixture(OutboundTls.Opportunistic);

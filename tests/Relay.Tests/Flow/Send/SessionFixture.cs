@@ -29,7 +29,7 @@ internal sealed class SessionFixture : ITransactionSource, IAsyncDisposable
     private readonly Pipe _there;
     private readonly Pipe _back;
     private readonly TestSpool _spool;
-    private readonly PipeliningDistrust _distrust;
+    private readonly RecentHosts _distrust;
     private readonly bool _ownSpool;
     private int _added;
     private bool _closed;
@@ -40,7 +40,7 @@ internal sealed class SessionFixture : ITransactionSource, IAsyncDisposable
         _heartbeat = new Heartbeat(Time);
         _ownSpool = spool is null;
         _spool = spool ?? TestSpool.Open(Disk);
-        _distrust = new PipeliningDistrust(Time);
+        _distrust = new RecentHosts(Time);
         _there = new Pipe(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: pause, resumeWriterThreshold: pause / 2, useSynchronizationContext: false));
         _back = new Pipe(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, useSynchronizationContext: false));
         var transport = new End(_back.Reader, _there.Writer);

@@ -536,7 +536,7 @@ public class SmtpClientSessionTests
     public async Task A_host_is_distrusted_for_an_hour()
     {
         await using var at = new SessionFixture(WithoutChunks);
-        var distrust = new PipeliningDistrust(at.Time);
+        var distrust = new RecentHosts(at.Time);
         distrust.Add(System.Net.IPAddress.Parse("192.0.2.1"));
         at.Time.Advance(TimeSpan.FromMinutes(59));
         Assert.True(distrust.Contains(System.Net.IPAddress.Parse("192.0.2.1")));

@@ -1,0 +1,12 @@
+using System.Text.Json.Serialization;
+using Relay.Flow;
+
+namespace Relay.Daemon.Hosting;
+
+/// <summary>How the admin listener's answers look as JSON, for both who writes and who reads them.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(AdminList<DestinationStatus>), TypeInfoPropertyName = "Destinations")]
+[JsonSerializable(typeof(AdminList<SiteStatus>), TypeInfoPropertyName = "Sites")]
+[JsonSerializable(typeof(AdminWhy))]
+[JsonSerializable(typeof(AdminError))]
+internal sealed partial class AdminJson : JsonSerializerContext;

@@ -1,0 +1,4 @@
+namespace Relay.Daemon.Hosting;
+
+/// <summary>A part of a list: the entries that were asked for, and how many there are in all.</summary>
+internal sealed record AdminList<T>(IReadOnlyList<T> Items, int Total);

@@ -1,0 +1,168 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Relay.Daemon.Configuration;
+using Relay.Daemon.Hosting;
+using Relay.Flow;
+
+namespace Relay.Daemon;
+
+/// <summary>`relay queue` and `relay why`: ask the running relay. Exit status: 0 answered, 1 what was asked is wrong or unknown, 2 the relay couldn't be asked.</summary>
+internal static class QueueCommands
+{
+    private const int Fine = 0;
+    private const int Wrong = 1;
+    private const int CouldNotRun = 2;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private static readonly Option<string?> Admin = new("--admin") { Description = "Where the relay's admin listener is, instead of what the configuration says.", HelpName = "ADDRESS:PORT" };
+
+    private static readonly Option<bool> Json = new("--json") { Description = "Prints what the relay answered, as JSON." };
+
+    public static Command Queue(Option<string?> config)
+    {
+        var by = new Option<string>("--by") { Description = "domain or site.", DefaultValueFactory = static _ => "domain" };
+        by.AcceptOnlyFromAmong("domain", "site");
+        var sort = new Option<string>("--sort") { Description = "count or name.", DefaultValueFactory = static _ => "count" };
+        sort.AcceptOnlyFromAmong("count", "name");
+        var limit = new Option<int>("--limit") { Description = "So many lines at most.", DefaultValueFactory = static _ => 100 };
+        var queue = new Command("queue", "What waits in the running relay, by domain or by site, with what holds it back.") { by, sort, limit, Json, Admin, config };
+        queue.SetAction((parsed, stop) =>
+        {
+            bool sites = parsed.GetValue(by) == "site";
+            string path = string.Create(CultureInfo.InvariantCulture, $"/queue?by={parsed.GetValue(by)}&sort={parsed.GetValue(sort)}&limit={parsed.GetValue(limit)}");
+            return AskAsync(parsed, config, path, body => Print(body, sites), stop);
+        });
+        return queue;
+    }
+
+    public static Command Why(Option<string?> config)
+    {
+        var domain = new Argument<string>("DOMAIN") { Description = "The recipients' domain." };
+        var why = new Command("why", "Why mail for a domain isn't gone: what waits, what holds it back and until when, the last answer, and what the relay has learned of its hosts.") { domain, Json, Admin, config };
+        why.SetAction((parsed, stop) => AskAsync(parsed, config, "/why/" + Uri.EscapeDataString(parsed.GetValue(domain)!), Explain, stop));
+        return why;
+    }
+
+    private static async Task<int> AskAsync(ParseResult parsed, Option<string?> config, string path, Action<string> print, CancellationToken stop)
+    {
+        ConfigResult result = ConfigFile.Load(ConfigFile.Find(parsed.GetValue(config)));
+        if (result.Options is not { } options)
+        {
+            foreach (ConfigError error in result.Errors)
+            {
+                await Console.Error.WriteLineAsync(error.ToString()).ConfigureAwait(false);
+            }
+
+            return Wrong;
+        }
+
+        IPEndPoint admin = options.Admin.EndPoint;
+        if (parsed.GetValue(Admin) is { } given && AddressText.ParseEndPoint(given, 1, out admin!) is { } wrong)
+        {
+            return await FailAsync(Wrong, wrong).ConfigureAwait(false);
+        }
+
+        if (admin.Port == 0)
+        {
+            return await FailAsync(Wrong, "[admin] address leaves the port to the system: say with --admin what the relay printed when it was ready").ConfigureAwait(false);
+        }
+
+        try
+        {
+            using var http = new HttpClient { BaseAddress = new Uri($"http://{Reachable(admin)}"), Timeout = Patience };
+            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", AdminToken.Read(options.Admin.TokenPath));
+            using HttpResponseMessage response = await http.GetAsync(new Uri(path, UriKind.Relative), stop).ConfigureAwait(false);
+            string body = await response.Content.ReadAsStringAsync(stop).ConfigureAwait(false);
+            if (!response.IsSuccessStatusCode)
+            {
+                return await FailAsync(Wrong, JsonSerializer.Deserialize(body, AdminJson.Default.AdminError)?.Error ?? response.ToString()).ConfigureAwait(false);
+            }
+
+            if (parsed.GetValue(Json))
+            {
+                await Console.Out.WriteLineAsync(body).ConfigureAwait(false);
+            }
+            else
+            {
+                print(body);
+            }
+
+            return Fine;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or HttpRequestException or JsonException || (e is TaskCanceledException && !stop.IsCancellationRequested))
+        {
+            return await FailAsync(CouldNotRun, $"the relay at {admin} can't be asked: {e.Message}").ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A listener on every address is asked on this machine's own.</summary>
+    private static IPEndPoint Reachable(IPEndPoint admin) =>
+        admin.Address.Equals(IPAddress.Any) ? new IPEndPoint(IPAddress.Loopback, admin.Port) : admin.Address.Equals(IPAddress.IPv6Any) ? new IPEndPoint(IPAddress.IPv6Loopback, admin.Port) : admin;
+
+    private static void Print(string body, bool sites)
+    {
+        if (sites)
+        {
+            AdminList<SiteStatus> list = Read(body, AdminJson.Default.Sites);
+            Table(["READY", "CONNECTIONS", "LIMIT", "HOSTS", "WHY"], list.Items.Select(static s => (string[])[Text(s.Ready), $"{Text(s.Connections)}/{Text(s.Bears)}", s.Limit, s.Hosts, s.Why]), list.Total, "sites");
+        }
+        else
+        {
+            AdminList<DestinationStatus> list = Read(body, AdminJson.Default.Destinations);
+            Table(["MESSAGES", "LIMIT", "UNTIL", "DOMAIN", "WHY"], list.Items.Select(static d => (string[])[Text(d.Messages), d.Limit, Time(d.Until), d.Name, d.Why]), list.Total, "domains");
+        }
+    }
+
+    private static void Explain(string body)
+    {
+        AdminWhy why = Read(body, AdminJson.Default.AdminWhy);
+        DestinationStatus destination = why.Destination;
+        Console.Out.WriteLine($"{destination.Name}: {Text(destination.Messages)} messages; {destination.Limit}: {destination.Why}{(destination.Until is null ? "" : $" (until {Time(destination.Until)})")}");
+        if (destination.LastReply is not null)
+        {
+            Console.Out.WriteLine($"last put off at {Time(destination.LastReplyAt)}, tried again at {Time(destination.NextAttempt)}: {destination.LastReply}");
+        }
+
+        if (why.Site is { } site)
+        {
+            Console.Out.WriteLine($"site {site.Hosts}: {Text(site.Ready)} ready, {Text(site.Connections)} connections, bears {Text(site.Bears)} of {Text(site.Ceiling)}; {site.Limit}: {site.Why}");
+            foreach (SiteChange change in site.Changes)
+            {
+                Console.Out.WriteLine($"  {Time(change.Time)} {Text(change.From)} -> {Text(change.To)}: {change.Saw}");
+            }
+        }
+    }
+
+    private static void Table(string[] head, IEnumerable<string[]> rows, int total, string what)
+    {
+        string[][] all = [head, .. rows];
+        int[] widths = [.. Enumerable.Range(0, head.Length).Select(column => all.Max(row => row[column].Length))];
+        foreach (string[] row in all)
+        {
+            // The last column may be long, and nothing follows it.
+            Console.Out.WriteLine(string.Join("  ", row.Select((cell, column) => column == row.Length - 1 ? cell : cell.PadRight(widths[column]))));
+        }
+
+        if (total > all.Length - 1)
+        {
+            Console.Out.WriteLine($"{Text(all.Length - 1)} of {Text(total)} {what}");
+        }
+    }
+
+    private static T Read<T>(string body, JsonTypeInfo<T> type) => JsonSerializer.Deserialize(body, type) ?? throw new JsonException("the answer is empty");
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static string Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) ?? "-";
+
+    private static async Task<int> FailAsync(int status, string what)
+    {
+        await Console.Error.WriteLineAsync($"relay: {what.ReplaceLineEndings(" ")}").ConfigureAwait(false);
+        return status;
+    }
+}
