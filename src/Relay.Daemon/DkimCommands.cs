@@ -1,18 +1,14 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using Relay.Daemon.Configuration;
 using Relay.Dkim;
+using static Relay.Daemon.CommandResult;
 
 namespace Relay.Daemon;
 
 /// <summary>`relay dkim …`: keys for signing. Exit status: 0 fine, 1 what was given is wrong, 2 could not run.</summary>
 internal static class DkimCommands
 {
-    private const int Fine = 0;
-    private const int Wrong = 1;
-    private const int CouldNotRun = 2;
-
     /// <summary>A string in a TXT record holds no more (RFC 1035 §3.3.14).</summary>
     private const int TxtString = 255;
 
@@ -52,14 +48,7 @@ internal static class DkimCommands
 
         try
         {
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-
-            using var stream = new StreamWriter(path, Encoding.ASCII, options);
-            stream.Write(pem);
+            PrivateFile.Create(path, pem);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -84,11 +73,5 @@ internal static class DkimCommands
     {
         string[] pieces = [.. record.Chunk(TxtString).Select(static c => $"\"{new string(c)}\"")];
         return pieces.Length == 1 ? pieces[0] : $"( {string.Join(' ', pieces)} )";
-    }
-
-    private static int Fail(int status, string what)
-    {
-        Console.Error.WriteLine($"relay: {what.ReplaceLineEndings(" ")}");
-        return status;
     }
 }

@@ -4,16 +4,13 @@ using System.Security.Cryptography;
 using Relay.Daemon.Configuration;
 using Relay.Daemon.Hosting;
 using Relay.Spool;
+using static Relay.Daemon.CommandResult;
 
 namespace Relay.Daemon;
 
 /// <summary>The command line. Exit status: 0 fine, 1 the input or the configuration is wrong, 2 could not run; always with a clear line on standard error.</summary>
 internal static class Program
 {
-    private const int Fine = 0;
-    private const int Wrong = 1;
-    private const int CouldNotRun = 2;
-
     private static string Version => typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 
     public static async Task<int> Main(string[] args)
@@ -102,8 +99,7 @@ internal static class Program
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            await Console.Error.WriteLineAsync($"relay: {e.Message.ReplaceLineEndings(" ")}").ConfigureAwait(false);
-            return CouldNotRun;
+            return Fail(CouldNotRun, e.Message);
         }
     }
 }

@@ -7,16 +7,13 @@ using System.Text.Json.Serialization.Metadata;
 using Relay.Daemon.Configuration;
 using Relay.Daemon.Hosting;
 using Relay.Flow;
+using static Relay.Daemon.CommandResult;
 
 namespace Relay.Daemon;
 
 /// <summary>`relay queue` and `relay why`: ask the running relay. Exit status: 0 answered, 1 what was asked is wrong or unknown, 2 the relay couldn't be asked.</summary>
 internal static class QueueCommands
 {
-    private const int Fine = 0;
-    private const int Wrong = 1;
-    private const int CouldNotRun = 2;
-
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private static readonly Option<string?> Admin = new("--admin") { Description = "Where the relay's admin listener is, instead of what the configuration says.", HelpName = "ADDRESS:PORT" };
@@ -64,12 +61,12 @@ internal static class QueueCommands
         IPEndPoint admin = options.Admin.EndPoint;
         if (parsed.GetValue(Admin) is { } given && AddressText.ParseEndPoint(given, 1, out admin!) is { } wrong)
         {
-            return await FailAsync(Wrong, wrong).ConfigureAwait(false);
+            return Fail(Wrong, wrong);
         }
 
         if (admin.Port == 0)
         {
-            return await FailAsync(Wrong, "[admin] address leaves the port to the system: say with --admin what the relay printed when it was ready").ConfigureAwait(false);
+            return Fail(Wrong, "[admin] address leaves the port to the system: say with --admin what the relay printed when it was ready");
         }
 
         try
@@ -80,7 +77,7 @@ internal static class QueueCommands
             string body = await response.Content.ReadAsStringAsync(stop).ConfigureAwait(false);
             if (!response.IsSuccessStatusCode)
             {
-                return await FailAsync(Wrong, JsonSerializer.Deserialize(body, AdminJson.Default.AdminError)?.Error ?? response.ToString()).ConfigureAwait(false);
+                return Fail(Wrong, JsonSerializer.Deserialize(body, AdminJson.Default.AdminError)?.Error ?? response.ToString());
             }
 
             if (parsed.GetValue(Json))
@@ -96,7 +93,7 @@ internal static class QueueCommands
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or HttpRequestException or JsonException || (e is TaskCanceledException && !stop.IsCancellationRequested))
         {
-            return await FailAsync(CouldNotRun, $"the relay at {admin} can't be asked: {e.Message}").ConfigureAwait(false);
+            return Fail(CouldNotRun, $"the relay at {admin} can't be asked: {e.Message}");
         }
     }
 
@@ -159,10 +156,4 @@ internal static class QueueCommands
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static string Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) ?? "-";
-
-    private static async Task<int> FailAsync(int status, string what)
-    {
-        await Console.Error.WriteLineAsync($"relay: {what.ReplaceLineEndings(" ")}").ConfigureAwait(false);
-        return status;
-    }
 }

@@ -3,16 +3,13 @@ using System.Globalization;
 using Relay.Daemon.Configuration;
 using Relay.Protocol.Message;
 using Relay.Spool;
+using static Relay.Daemon.CommandResult;
 
 namespace Relay.Daemon;
 
 /// <summary>`relay spool …`: looks at a spool's folders from outside and changes nothing. Exit status: 0 fine, 1 something is wrong with what was found or given, 2 could not run.</summary>
 internal static class SpoolCommands
 {
-    private const int Fine = 0;
-    private const int Wrong = 1;
-    private const int CouldNotRun = 2;
-
     public static Command Create(Option<string?> config)
     {
         var paths = new Argument<string[]>("PATH") { Description = "Folders of the spool; without any, those of the configuration.", Arity = ArgumentArity.ZeroOrMore };
@@ -106,11 +103,5 @@ internal static class SpoolCommands
         }
 
         return Fail(Wrong, $"no message {id} waits in {string.Join(", ", folders)}");
-    }
-
-    private static int Fail(int status, string what)
-    {
-        Console.Error.WriteLine($"relay: {what.ReplaceLineEndings(" ")}");
-        return status;
     }
 }

@@ -25,7 +25,7 @@ internal sealed class AdminToken
         {
             if (!File.Exists(path))
             {
-                Write(path, made);
+                PrivateFile.Create(path, made + "\n");
             }
 
             return new AdminToken(Read(path));
@@ -38,18 +38,6 @@ internal sealed class AdminToken
 
     /// <summary>The token in a file, for who wants to send it. Throws IOException or UnauthorizedAccessException with one clear line.</summary>
     public static string Read(string path) => File.ReadAllText(path).Trim() is { Length: > 0 } token ? token : throw new IOException($"{path} holds no token: remove it, and the relay makes one at its next start");
-
-    private static void Write(string path, string token)
-    {
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
-        using var stream = new StreamWriter(path, Encoding.ASCII, options);
-        stream.Write(token + "\n");
-    }
 
     /// <summary>In a time that says nothing of how much was right.</summary>
     public bool Is(string token) => CryptographicOperations.FixedTimeEquals(_hash, SHA256.HashData(Encoding.UTF8.GetBytes(token)));

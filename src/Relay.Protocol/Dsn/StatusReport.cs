@@ -140,9 +140,7 @@ public static class StatusReport
             Field(output, "Original-Envelope-Id:"u8, Decoded(info.EnvelopeId));
         }
 
-        output.Write("Arrival-Date: "u8);
-        Date(output, info.Arrived);
-        output.Write("\r\n"u8);
+        Field(output, "Arrival-Date: "u8, info.Arrived);
         foreach (ReportedRecipient recipient in info.Recipients)
         {
             // RFC 6533 §3: an address that isn't ASCII is of type utf-8, and its characters are written as numbers in a 7-bit report.
@@ -172,14 +170,10 @@ public static class StatusReport
                 Field(output, "Diagnostic-Code:"u8, $"smtp; {reply}");
             }
 
-            output.Write("Last-Attempt-Date: "u8);
-            Date(output, info.Date);
-            output.Write("\r\n"u8);
+            Field(output, "Last-Attempt-Date: "u8, info.Date);
             if (recipient.Action == ReportAction.Delayed && info.RetryUntil is { } end)
             {
-                output.Write("Will-Retry-Until: "u8);
-                Date(output, end);
-                output.Write("\r\n"u8);
+                Field(output, "Will-Retry-Until: "u8, end);
             }
         }
     }
@@ -206,6 +200,13 @@ public static class StatusReport
         var text = new FoldedText(output, indent: 1, column: name.Length, fresh: false);
         text.Words(value);
         text.End();
+    }
+
+    private static void Field(IBufferWriter<byte> output, ReadOnlySpan<byte> name, DateTimeOffset date)
+    {
+        output.Write(name);
+        Date(output, date);
+        output.Write("\r\n"u8);
     }
 
     private static void Delimiter(IBufferWriter<byte> output, in StatusReportInfo info)

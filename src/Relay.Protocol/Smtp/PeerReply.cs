@@ -18,6 +18,9 @@ public readonly record struct PeerReply(int Code, EnhancedStatusCode Enhanced, s
 
     public bool IsPermanent => Code is >= 500 and < 600;
 
+    /// <summary>As a reader wants it: what the server said with its codes; of an answer of our own, which has no code, the text.</summary>
+    public string Words => Code == 0 ? Text : ToString();
+
     public override string ToString() => Enhanced.IsPresent
         ? string.Create(CultureInfo.InvariantCulture, $"{Code} {Enhanced} {Text}")
         : string.Create(CultureInfo.InvariantCulture, $"{Code} {Text}");

@@ -77,7 +77,10 @@ public sealed class ReportTests
     [Fact]
     public async Task A_sender_who_asks_for_it_is_told_once_that_mail_is_late()
     {
-        await using EngineFixture relay = await Fixture().StartAsync();
+        await using EngineFixture relay = Fixture();
+        // Between the second try and the time of the report lies an hour and a half: far more than a busy machine's work lags behind the fake clock.
+        relay.Options = relay.Options with { Delivery = relay.Options.Delivery with { Retry = [TimeSpan.FromHours(2), TimeSpan.FromHours(24)] } };
+        await relay.StartAsync();
         relay.Server.Answer = static line => line.StartsWith("RCPT TO:<s@", StringComparison.Ordinal) ? null : line.StartsWith("RCPT", StringComparison.Ordinal) ? "450 4.2.2 mailbox full" : null;
         await SendAsync(relay, "", ("a@dest.example", " NOTIFY=DELAY,FAILURE"), ("b@dest.example", ""), ("c@dest.example", " NOTIFY=NEVER"));
         await relay.PassTimeUntil(() => relay.Server.Mail.Count == 1, "the report", TimeSpan.FromSeconds(20));

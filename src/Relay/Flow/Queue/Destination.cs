@@ -63,9 +63,9 @@ internal sealed class Destination(string name, RouteOptions? route) : Retirable
         Trouble? trouble = Trouble;
         Suspension? suspension = Volatile.Read(ref _suspension);
         (string limit, string why, DateTimeOffset? until) =
-            suspension is not null && now < suspension.Until ? ("dns", "the look-up of where its mail goes failed: " + Words(suspension.Reason), suspension.Until)
+            suspension is not null && now < suspension.Until ? ("dns", "the look-up of where its mail goes failed: " + suspension.Reason.Words, suspension.Until)
             : site is { Ready: > 0, Limit: not "none" } ? (site.Limit, site.Why, site.Until)
-            : trouble is not null && now < trouble.Next ? ("back_off", "put off, because the last answer was: " + Words(trouble.Reply), trouble.Next)
+            : trouble is not null && now < trouble.Next ? ("back_off", "put off, because the last answer was: " + trouble.Reply.Words, trouble.Next)
             : ("none", Held == 0 ? "nothing waits" : "on its way", (DateTimeOffset?)null);
         return new DestinationStatus
         {
@@ -75,13 +75,11 @@ internal sealed class Destination(string name, RouteOptions? route) : Retirable
             Limit = limit,
             Why = why,
             Until = until,
-            LastReply = trouble is null ? null : Words(trouble.Reply),
+            LastReply = trouble?.Reply.Words,
             LastReplyAt = trouble?.At,
             NextAttempt = trouble?.Next,
         };
     }
-
-    private static string Words(PeerReply reply) => reply.Code == 0 ? reply.Text : reply.ToString();
 
     private sealed record Lease(Site Site, long Until);
 }

@@ -61,12 +61,8 @@ internal sealed class MessageQueue
     /// <summary>The destinations that mail waits for, those with the most first or by name, as many as are wanted, and how many there are. Only what is given is looked at closely: there may be very many.</summary>
     public IReadOnlyList<DestinationStatus> DescribeDestinations(bool byName, int most, out int total)
     {
-        var all = Destinations().Select(static d => (Destination: d, Count: d.Held)).Where(static d => d.Count > 0).ToList();
-        total = all.Count;
         DateTimeOffset now = _time.GetUtcNow();
-        all.Sort(byName ? static (x, y) => string.CompareOrdinal(x.Destination.Name, y.Destination.Name)
-            : static (x, y) => y.Count != x.Count ? y.Count.CompareTo(x.Count) : string.CompareOrdinal(x.Destination.Name, y.Destination.Name));
-        return [.. all.Take(most).Select(d => d.Destination.Describe(now, d.Destination.LastSite?.Describe(now)))];
+        return Top(Destinations().Select(static d => (d, d.Name, d.Held)).Where(static d => d.Held > 0), byName, most, out total, d => d.Describe(now, d.LastSite?.Describe(now)));
     }
 
     /// <summary>One destination and its site, by the recipients' domain (as it stands in addresses, lower case); null when nothing is known of it.</summary>
@@ -82,12 +78,8 @@ internal sealed class MessageQueue
     /// <summary>As <see cref="DescribeDestinations"/>, of the sites that are known, by what is ready there.</summary>
     public IReadOnlyList<SiteStatus> DescribeSites(bool byName, int most, out int total)
     {
-        var all = _sites.Values.Select(static s => (Site: s, s.Count)).ToList();
-        total = all.Count;
         DateTimeOffset now = _time.GetUtcNow();
-        all.Sort(byName ? static (x, y) => string.CompareOrdinal(x.Site.Key.Hosts, y.Site.Key.Hosts)
-            : static (x, y) => y.Count != x.Count ? y.Count.CompareTo(x.Count) : string.CompareOrdinal(x.Site.Key.Hosts, y.Site.Key.Hosts));
-        return [.. all.Take(most).Select(s => s.Site.Describe(now))];
+        return Top(_sites.Values.Select(static s => (s, s.Key.Hosts, s.Count)), byName, most, out total, s => s.Describe(now));
     }
 
     /// <summary>New routes hold for what is queued, put off or looked up from now on.</summary>
@@ -183,6 +175,15 @@ internal sealed class MessageQueue
         }
 
         return first;
+    }
+
+    /// <summary>By name, or those with the most first; each counted once, before it is sorted, because the numbers change meanwhile.</summary>
+    private static List<TStatus> Top<T, TStatus>(IEnumerable<(T Item, string Name, int Count)> items, bool byName, int most, out int total, Func<T, TStatus> describe)
+    {
+        var all = items.ToList();
+        total = all.Count;
+        all.Sort(byName ? static (x, y) => string.CompareOrdinal(x.Name, y.Name) : static (x, y) => y.Count != x.Count ? y.Count.CompareTo(x.Count) : string.CompareOrdinal(x.Name, y.Name));
+        return [.. all.Take(most).Select(i => describe(i.Item))];
     }
 
     private IEnumerable<Destination> Destinations() => _destinations.Values.Concat(_routed.Values);

@@ -305,7 +305,7 @@ internal sealed class Site : Retirable, IDisposable
             DateTimeOffset? until = null;
             if (_limit.IsSuspended(out PeerReply reason, out TimeSpan remaining))
             {
-                (limit, why, until) = ("suspended", "no host answers, and it is left alone for a time: " + (reason.Code == 0 ? reason.Text : reason.ToString()), now + remaining);
+                (limit, why, until) = ("suspended", "no host answers, and it is left alone for a time: " + reason.Words, now + remaining);
             }
             else if (ready > 0 && _waitsForRate && Key.Limits.Rate is { } rate)
             {

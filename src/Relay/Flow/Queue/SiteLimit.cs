@@ -178,7 +178,7 @@ internal sealed class SiteLimit
 
         _slowStart = false;
         Epoch++;
-        Change(Math.Max(met / 2, 1), Words(saw));
+        Change(Math.Max(met / 2, 1), saw.Words);
     }
 
     /// <summary>
@@ -245,7 +245,7 @@ internal sealed class SiteLimit
         _taken = 0;
         Current = 1;
         Epoch++;
-        Record(from, 0, Words(saw));
+        Record(from, 0, saw.Words);
     }
 
     private void Reopen()
@@ -284,6 +284,4 @@ internal sealed class SiteLimit
 
         _changes.Add(change);
     }
-
-    private static string Words(PeerReply saw) => saw.Code == 0 ? saw.Text : saw.ToString();
 }

@@ -46,9 +46,11 @@ public sealed class ReportTexts
     }
 
     /// <summary>Reads a file of texts: "[name]" begins one, "#" a comment in front of the first. Tells each wrong line with its number, from 1.</summary>
-    public static IReadOnlyDictionary<string, string> Parse(string file, Action<int, string> wrong)
+    public static IReadOnlyDictionary<string, string> Parse(string file, Action<int, string> wrong) => Parse(file, BuiltIn(DefaultLanguage), wrong);
+
+    /// <summary>Without <paramref name="known"/> any name may stand there.</summary>
+    private static Dictionary<string, string> Parse(string file, Dictionary<string, string>? known, Action<int, string> wrong)
     {
-        Dictionary<string, string> known = BuiltIn(DefaultLanguage);
         var texts = new Dictionary<string, string>(StringComparer.Ordinal);
         string? name = null;
         int number = 0;
@@ -59,7 +61,7 @@ public sealed class ReportTexts
             if (line.StartsWith('[') && line.EndsWith(']'))
             {
                 name = line[1..^1];
-                if (!known.ContainsKey(name))
+                if (known is not null && !known.ContainsKey(name))
                 {
                     wrong(number, $"there is no text [{name}]: there are {string.Join(", ", known.Keys.Order(StringComparer.Ordinal))}");
                 }
@@ -110,7 +112,7 @@ public sealed class ReportTexts
             if (recipient.Reply is { } reply)
             {
                 Indent(text, (reply.Code == 0 ? this["reason"] : this["said"]).Replace("{remote}", recipient.RemoteHost ?? "", StringComparison.Ordinal));
-                Fold(text, reply.Code == 0 ? reply.Text : reply.ToString(), 6);
+                Fold(text, reply.Words, 6);
             }
         }
 
@@ -168,21 +170,6 @@ public sealed class ReportTexts
     {
         using Stream stream = typeof(ReportTexts).Assembly.GetManifestResourceStream($"Relay.Texts.{language}.txt") ?? throw new ArgumentException($"there are no texts in {language}", nameof(language));
         using var reader = new StreamReader(stream, Encoding.UTF8);
-        var texts = new Dictionary<string, string>(StringComparer.Ordinal);
-        string? name = null;
-        while (reader.ReadLine() is { } line)
-        {
-            if (line.StartsWith('['))
-            {
-                name = line[1..^1];
-                texts[name] = "";
-            }
-            else if (name is not null)
-            {
-                texts[name] += texts[name].Length == 0 ? line : "\n" + line;
-            }
-        }
-
-        return texts;
+        return Parse(reader.ReadToEnd(), null, static (line, error) => throw new InvalidOperationException($"our own texts, line {line}: {error}"));
     }
 }
