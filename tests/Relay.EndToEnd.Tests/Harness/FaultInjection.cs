@@ -29,7 +29,7 @@ internal sealed class FaultInjection : IAsyncDisposable
     {
         List<string> threads =
         [
-            .. Directory.GetDirectories($"/proc/{relay.Id}/task").Where(task => thread == All || File.ReadAllText($"{task}/comm").Trim() == thread).Select(task => Path.GetFileName(task)!),
+            .. Directory.GetDirectories($"/proc/{relay.Id}/task").Where(task => thread == All || NameOf(task) == thread).Select(task => Path.GetFileName(task)!),
         ];
         Assert.True(threads.Count > 0, $"the relay has no thread \"{thread}\"");
         string[] targets = thread == All ? ["-f", "-p", relay.Id.ToString(CultureInfo.InvariantCulture)] : [.. threads.SelectMany(id => (string[])["-p", id])];
@@ -62,6 +62,19 @@ internal sealed class FaultInjection : IAsyncDisposable
         await _strace.TerminateAsync();
         await _strace.ExitAsync();
         await _strace.DisposeAsync();
+    }
+
+    /// <summary>A thread's name, or null where it has ended since its folder was listed: the pool's come and go at any time.</summary>
+    private static string? NameOf(string task)
+    {
+        try
+        {
+            return File.ReadAllText($"{task}/comm").Trim();
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     private static bool IsTraced(RelayProcess relay, string thread, int tracer)

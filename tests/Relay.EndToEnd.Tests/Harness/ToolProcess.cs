@@ -108,8 +108,18 @@ internal sealed class ToolProcess : IAsyncDisposable
         await SignalAsync("STOP");
         await Eventually.True(() => Directory.GetDirectories($"/proc/{Id}/task").All(IsStopped), $"{_name} stops");
 
-        // The state is the first field behind the name in parentheses.
-        static bool IsStopped(string task) => File.ReadAllText($"{task}/stat") is var stat && stat[stat.LastIndexOf(')') + 2] is 'T' or 't';
+        // The state is the first field behind the name in parentheses. A thread that has ended since the folder was listed is as still as can be.
+        static bool IsStopped(string task)
+        {
+            try
+            {
+                return File.ReadAllText($"{task}/stat") is var stat && stat[stat.LastIndexOf(')') + 2] is 'T' or 't';
+            }
+            catch (IOException)
+            {
+                return true;
+            }
+        }
     }
 
     public Task ThawAsync() => SignalAsync("CONT");
