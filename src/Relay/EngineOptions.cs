@@ -51,6 +51,9 @@ public sealed record EngineOptions
     /// <summary>Null: nobody can log in, and AUTH isn't offered.</summary>
     internal ICredentials? Credentials { get; init; }
 
+    /// <summary>The folder for what is kept over restarts besides mail: MTA-STS policies. Made when there is something to keep; null keeps nothing.</summary>
+    public string? StatePath { get; init; }
+
     /// <summary>The delivery log, one JSON object a line; null writes none.</summary>
     public string? DeliveryLogPath { get; init; }
 }

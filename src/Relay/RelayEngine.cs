@@ -27,6 +27,8 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly ILogger _log;
     private readonly RecentHosts _distrust;
     private readonly RecentHosts _brokenTls;
+    private readonly StsStore _policies;
+    private readonly StsPolicies _sts;
     private readonly SiteCrowd _crowd;
     private readonly RelayMetrics _metrics = new();
     private readonly Heartbeat _heartbeat;
@@ -72,6 +74,8 @@ public sealed class RelayEngine : IAsyncDisposable
         _crowd = new SiteCrowd(time);
         _distrust = new RecentHosts(time);
         _brokenTls = new RecentHosts(time);
+        _policies = new StsStore(options.StatePath is { } state ? Path.Combine(state, "mta-sts") : null, time, _log);
+        _sts = new StsPolicies(_policies, time, _log);
         _deliveries = new DeliveryLog(options.DeliveryLogPath, time, _log, _metrics);
     }
 
@@ -138,7 +142,7 @@ public sealed class RelayEngine : IAsyncDisposable
     /// <summary>Applies new options to what begins from now on; spool and listeners keep theirs. The caller has validated them.</summary>
     public void Apply(EngineOptions options)
     {
-        options = options with { Spool = _options.Spool, Listeners = _options.Listeners };
+        options = options with { Spool = _options.Spool, Listeners = _options.Listeners, StatePath = _options.StatePath };
         // First what may throw.
         var keys = DkimKeys.Load(options.Dkim);
         _certificate?.Reload(options.Tls, options.Hostname, _time);
@@ -216,6 +220,7 @@ public sealed class RelayEngine : IAsyncDisposable
     {
         MessageSpool spool = _spool = MessageSpool.Open(options.Spool, _storage, _time, _log, batch => _metrics.SpoolCommitted(batch.Sync.TotalSeconds, batch.Messages));
         WarnOfSources(options);
+        _policies.Load();
         DeliverySettings settings = SettingsFor(options);
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
@@ -318,6 +323,8 @@ public sealed class RelayEngine : IAsyncDisposable
     private DeliverySettings SettingsFor(EngineOptions options) => new(
         options.Delivery,
         new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
+        new TlsDecision(
+            _dns, _sts, new StsFetcher(new HttpsClient(_dns, _race, options.Delivery, _time), options.Delivery).FetchAsync, options.Delivery, options.Delivery.Certificate is { } certificate ? ClientCertificate.Load(certificate) : null),
         new Connector(options.Hostname, options.Delivery.Timeouts, _race, _brokenTls, _heartbeat, _time, _metrics, _log),
         new SmtpClientSession(options.Delivery.Timeouts, _time, _distrust, options.Delivery.PipelineDepth),
         new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports, options.Reports.DelayAfter),

@@ -1,31 +1,38 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Relay.Tls;
 
 namespace Relay.Daemon.Configuration;
 
 /// <summary>Reads the files that a configuration names, before the engine gets to see them.</summary>
 internal static class CertificateFiles
 {
-    /// <summary>Certificate and key: both or neither, there, readable, PEM, and made for each other.</summary>
+    /// <summary>Certificates and keys: both or neither, there, readable, PEM, and made for each other.</summary>
     public static void Check(ConfigDraft draft, ConfigReader reader)
     {
-        if (draft.CertificatePath is null && draft.KeyPath is null)
+        Check("tls", draft.CertificatePath, draft.KeyPath, draft, reader);
+        Check("delivery", draft.ClientCertificatePath, draft.ClientKeyPath, draft, reader);
+    }
+
+    private static void Check(string section, string? certificatePath, string? keyPath, ConfigDraft draft, ConfigReader reader)
+    {
+        if (certificatePath is null && keyPath is null)
         {
             return;
         }
 
-        if (draft.CertificatePath is null || draft.KeyPath is null)
+        if (certificatePath is null || keyPath is null)
         {
-            string given = draft.KeyPath is null ? "certificate" : "key";
-            reader.Fail(draft.Where($"tls.{given}"), $"[tls] has a {given} and no {(draft.KeyPath is null ? "key" : "certificate")}: give both or neither");
+            string given = keyPath is null ? "certificate" : "key";
+            reader.Fail(draft.Where($"{section}.{given}"), $"[{section}] has a {given} and no {(keyPath is null ? "key" : "certificate")}: give both or neither");
             return;
         }
 
-        string? certificate = TryRead(draft.CertificatePath, draft.Where("tls.certificate"), reader);
-        string? key = TryRead(draft.KeyPath, draft.Where("tls.key"), reader);
+        string? certificate = TryRead(certificatePath, draft.Where($"{section}.certificate"), reader);
+        string? key = TryRead(keyPath, draft.Where($"{section}.key"), reader);
         if (certificate is not null && key is not null)
         {
-            CheckPair(certificate, key, draft, reader);
+            CheckPair(section, certificate, key, new CertificateOptions(certificatePath, keyPath), draft, reader);
         }
     }
 
@@ -47,11 +54,11 @@ internal static class CertificateFiles
         return null;
     }
 
-    private static void CheckPair(string certificate, string key, ConfigDraft draft, ConfigReader reader)
+    private static void CheckPair(string section, string certificate, string key, CertificateOptions paths, ConfigDraft draft, ConfigReader reader)
     {
         if (key.Contains("-----BEGIN ENCRYPTED PRIVATE KEY-----", StringComparison.Ordinal))
         {
-            reader.Fail(draft.Where("tls.key"), $"{draft.KeyPath} is encrypted: the relay starts without anybody to type a password; give it the key in clear with mode 0600");
+            reader.Fail(draft.Where($"{section}.key"), $"{paths.KeyPath} is encrypted: the relay starts without anybody to type a password; give it the key in clear with mode 0600");
             return;
         }
 
@@ -61,7 +68,7 @@ internal static class CertificateFiles
         }
         catch (CryptographicException e)
         {
-            reader.Fail(draft.Where("tls.certificate"), $"{draft.CertificatePath} holds no certificate in PEM form: {e.Message}");
+            reader.Fail(draft.Where($"{section}.certificate"), $"{paths.CertificatePath} holds no certificate in PEM form: {e.Message}");
             return;
         }
 
@@ -71,7 +78,7 @@ internal static class CertificateFiles
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            reader.Fail(draft.Where("tls.key"), $"{draft.KeyPath} is not the private key of {draft.CertificatePath} in PEM form: {e.Message}");
+            reader.Fail(draft.Where($"{section}.key"), $"{paths.KeyPath} is not the private key of {paths.CertificatePath} in PEM form: {e.Message}");
         }
     }
 }

@@ -23,6 +23,7 @@ internal sealed class ConfigDraft
         Folder = folder;
         Spool = new SpoolOptions { Paths = [Path.GetFullPath("spool", folder)] };
         DeliveryLogPath = Path.GetFullPath("deliveries.jsonl", folder);
+        StatePath = Path.GetFullPath("state", folder);
         Admin = new AdminOptions { TokenPath = Path.GetFullPath("admin.token", folder) };
     }
 
@@ -47,6 +48,10 @@ internal sealed class ConfigDraft
         Sources.AddRange(engine.Sources.Select(static s => new SourceDraft { Name = s.Name, Ipv4 = s.Ipv4, Ipv6 = s.Ipv6, Hostname = s.Hostname }));
         Pools.AddRange(engine.Pools.Select(static p => new PoolDraft { Name = p.Name, Members = [.. p.Shares.Select(static s => new PoolMember(s.Source.Name, s.Weight))] }));
         DeliveryLogPath = engine.DeliveryLogPath;
+        StatePath = engine.StatePath;
+        ClientCertificatePath = engine.Delivery.Certificate?.CertificatePath;
+        ClientKeyPath = engine.Delivery.Certificate?.KeyPath;
+        TlsRules.AddRange(engine.Delivery.TlsRules);
         Admin = options.Admin;
         Log = options.Log;
         Listeners.AddRange(engine.Listeners.Select(static l => new ListenerDraft { EndPoint = l.EndPoint, Role = l.Role, Tls = l.Tls, ProxyFrom = l.ProxyFrom }));
@@ -105,6 +110,14 @@ internal sealed class ConfigDraft
 
     public RouteDraft Route { get; set; } = new();
 
+    public string? StatePath { get; set; }
+
+    public string? ClientCertificatePath { get; set; }
+
+    public string? ClientKeyPath { get; set; }
+
+    public Entries<TlsRule> TlsRules { get; } = new();
+
     public Entries<LimitRule> LimitRules { get; } = new();
 
     public Entries<TenantDraft> Tenants { get; } = new();
@@ -145,7 +158,14 @@ internal sealed class ConfigDraft
             Limits = Limits,
             Smtp = Smtp,
             Dns = Dns,
-            Delivery = Delivery with { LimitRules = [.. LimitRules.All], Egress = EgressOf(Egress) },
+            Delivery = Delivery with
+            {
+                LimitRules = [.. LimitRules.All],
+                TlsRules = [.. TlsRules.All],
+                Egress = EgressOf(Egress),
+                Certificate = ClientCertificatePath is null ? null : new CertificateOptions(ClientCertificatePath, ClientKeyPath!),
+            },
+            StatePath = StatePath,
             Sources = [.. Sources.Select(Build)],
             Pools = [.. Pools.Select(p => EgressOf(p.Name)!)],
             Tenants = [.. Tenants.All.Select(t => t.Options with { Egress = EgressOf(t.Egress) })],

@@ -43,6 +43,8 @@ internal static class ConfigTable
         [
             ConfigKey.Of("hostname", ConfigTypes.Hostname, d => d.Hostname, (d, v) => d.Hostname = v,
                 "The relay's own name: greeting, EHLO, Received fields. It should resolve to this host, and this host's address back to it.", "the machine's name"),
+            ConfigKey.Of("state", ConfigTypes.FilePath, d => d.StatePath, (d, v) => d.StatePath = v,
+                "The folder for what is kept over restarts besides mail: MTA-STS policies. Made when there is something to keep. A change needs a restart.", "`state` beside the file"),
         ]),
         new("spool", "Where accepted mail is kept until it is delivered. A change needs a restart.",
         [
@@ -124,6 +126,14 @@ internal static class ConfigTable
             ConfigKey.Of("port", Port, d => d.Delivery.Port, (d, v) => d.Delivery = d.Delivery with { Port = v }, "The port of MX hosts; another one than 25 is for tests."),
             ConfigKey.Of("tls", ConfigTypes.OutboundTls, d => d.Delivery.Tls, (d, v) => d.Delivery = d.Delivery with { Tls = v },
                 "`opportunistic`: when offered. `required`: always, with any certificate. `verified`: always, with a certificate valid for the host. `none`: never."),
+            ConfigKey.Of("dane", ConfigTypes.Boolean, d => d.Delivery.Dane, (d, v) => d.Delivery = d.Delivery with { Dane = v },
+                "Whether TLSA records (RFC 7672) raise that, but `none`; they count where the resolver is on this machine and validates, or `trust_ad` says so."),
+            ConfigKey.Of("mta_sts", ConfigTypes.Boolean, d => d.Delivery.MtaSts, (d, v) => d.Delivery = d.Delivery with { MtaSts = v },
+                "Whether MTA-STS policies of domains (RFC 8461) raise it, but `none`, where TLSA records don't."),
+            ConfigKey.Of("mta_sts_port", Port, d => d.Delivery.StsPort, (d, v) => d.Delivery = d.Delivery with { StsPort = v }, "The port of the servers with those policies; another one than 443 is for tests."),
+            ConfigKey.Of("certificate", ConfigTypes.FilePath, d => d.ClientCertificatePath, (d, v) => d.ClientCertificatePath = v,
+                "A PEM file: the certificate, then its chain, by which the relay says who it is to servers that ask.", "none"),
+            ConfigKey.Of("key", ConfigTypes.FilePath, d => d.ClientKeyPath, (d, v) => d.ClientKeyPath = v, "A PEM file: that certificate's private key, not encrypted.", "none"),
             ConfigKey.Of("retry", new ListType<TimeSpan>(Wait, 1), d => d.Delivery.Retry, (d, v) => d.Delivery = d.Delivery with { Retry = v },
                 "The wait after each failed attempt; the last one repeats. Jitter is added."),
             ConfigKey.Of("expire", Life, d => d.Delivery.Expire, (d, v) => d.Delivery = d.Delivery with { Expire = v }, "How long after its arrival a message is returned as undeliverable."),
@@ -153,6 +163,15 @@ internal static class ConfigTable
             Phase("body", t => t.Body, (t, v) => t with { Body = v }, "For each piece of the message to be taken."),
             Phase("end_of_data", t => t.EndOfData, (t, v) => t with { EndOfData = v }, "For the reply to the whole message; too short a time makes duplicates."),
         ]),
+        new("tls_policy", "An exception to `tls` of `[delivery]` for domains that go to their MX; may stand there many times, the first that matches wins.",
+        [
+            ConfigKey.Of("domain", ConfigTypes.DomainPattern, d => d.TlsRules.Current.Domain, (d, v) => TlsRule(d, r => r with { Domain = v }),
+                "The domain of recipients, `*.domain` for all below it, or `*` for every one.", required: true),
+            ConfigKey.Of("tls", ConfigTypes.OutboundTls, d => d.TlsRules.Current.Tls, (d, v) => TlsRule(d, r => r with { Tls = v }), "As in `[delivery]`."),
+        ])
+        {
+            Items = new(d => d.TlsRules.All.Count, (d, i) => d.TlsRules.Select(i), d => d.TlsRules.Add()),
+        },
         new("source", "An address of this machine from which mail may leave, and the name that goes with it; may stand there many times.",
         [
             ConfigKey.Of("name", ConfigTypes.Name, d => d.Source.Name, (d, v) => d.Source.Name = v, "What `egress` and `[[pool]]` call it.", required: true),
@@ -263,6 +282,8 @@ internal static class ConfigTable
     private static void Limit(ConfigDraft draft, Func<SiteLimitOptions, SiteLimitOptions> with) => draft.Delivery = draft.Delivery with { Limits = with(draft.Delivery.Limits) };
 
     private static void Rule(ConfigDraft draft, Func<LimitRule, LimitRule> with) => draft.LimitRules.Current = with(draft.LimitRules.Current);
+
+    private static void TlsRule(ConfigDraft draft, Func<TlsRule, TlsRule> with) => draft.TlsRules.Current = with(draft.TlsRules.Current);
 
     private static ConfigKey Phase(string name, Func<DeliveryTimeouts, object> get, Func<DeliveryTimeouts, TimeSpan, DeliveryTimeouts> with, string doc) =>
         ConfigKey.Of(name, Timeout, d => get(d.Delivery.Timeouts), (d, v) => d.Delivery = d.Delivery with { Timeouts = with(d.Delivery.Timeouts, v) }, doc);

@@ -216,6 +216,7 @@ internal sealed class RelayHost : IAsyncDisposable
         WarnUnless(fresh.Engine.Listeners.SequenceEqual(_options.Engine.Listeners), "[[listener]]");
         WarnUnless(fresh.Engine.Spool == _options.Engine.Spool, "[spool]");
         WarnUnless(fresh.Admin == _options.Admin, "[admin]");
+        WarnUnless(fresh.Engine.StatePath == _options.Engine.StatePath, "state");
         int configured = fresh.Engine.Limits.Connections;
         if (configured != _options.Engine.Limits.Connections)
         {
@@ -225,7 +226,7 @@ internal sealed class RelayHost : IAsyncDisposable
         _options = fresh with
         {
             Admin = _options.Admin,
-            Engine = fresh.Engine with { Listeners = _options.Engine.Listeners, Spool = _options.Engine.Spool },
+            Engine = fresh.Engine with { Listeners = _options.Engine.Listeners, Spool = _options.Engine.Spool, StatePath = _options.Engine.StatePath },
         };
         _logging.Level = fresh.Log.Level;
         HostLog.Reloaded(_log);

@@ -92,6 +92,7 @@ public static class CommandWriter
             _ => [],
         });
         output.Write(arguments.SmtpUtf8 ? " SMTPUTF8"u8 : []);
+        output.Write(arguments.RequireTls ? " REQUIRETLS"u8 : []);
         output.Write(arguments.Return switch
         {
             DsnReturn.Full => " RET=FULL"u8,

@@ -12,6 +12,9 @@ public readonly ref struct MailArguments
     /// <summary>SMTPUTF8 (RFC 6531 §3.4).</summary>
     public bool SmtpUtf8 { get; init; }
 
+    /// <summary>REQUIRETLS (RFC 8689 §3).</summary>
+    public bool RequireTls { get; init; }
+
     /// <summary>BY (RFC 2852): the default says nothing.</summary>
     public DeliverBy DeliverBy { get; init; }
 

@@ -8,7 +8,7 @@ namespace Relay.Dns;
 /// </summary>
 internal sealed class DnsCache : IDnsResolver
 {
-    /// <summary>Answers of each of the four kinds; some hundred bytes each.</summary>
+    /// <summary>Answers of each of the six kinds; some hundred bytes each.</summary>
     public const int DefaultCapacity = 25_000;
 
     /// <summary>Even a time to live of zero serves the messages of the same burst.</summary>
@@ -26,6 +26,8 @@ internal sealed class DnsCache : IDnsResolver
     private readonly AnswerTable<string, MxRecord> _mx;
     private readonly AnswerTable<string, IPAddress> _ipv4;
     private readonly AnswerTable<string, IPAddress> _ipv6;
+    private readonly AnswerTable<string, TlsaRecord> _tlsa;
+    private readonly AnswerTable<string, string> _txt;
     private readonly AnswerTable<IPAddress, string> _ptr;
 
     public DnsCache(IDnsResolver resolver, TimeProvider time, int capacity = DefaultCapacity)
@@ -33,17 +35,23 @@ internal sealed class DnsCache : IDnsResolver
         _mx = new(capacity, time, resolver.MxAsync);
         _ipv4 = new(capacity, time, resolver.Ipv4Async);
         _ipv6 = new(capacity, time, resolver.Ipv6Async);
+        _tlsa = new(capacity, time, resolver.TlsaAsync);
+        _txt = new(capacity, time, resolver.TxtAsync);
         _ptr = new(capacity, time, resolver.PtrAsync);
     }
 
     /// <summary>How many answers are held, old ones that nobody has asked for since included.</summary>
-    public int Count => _mx.Count + _ipv4.Count + _ipv6.Count + _ptr.Count;
+    public int Count => _mx.Count + _ipv4.Count + _ipv6.Count + _tlsa.Count + _txt.Count + _ptr.Count;
 
     public ValueTask<DnsAnswer<MxRecord>> MxAsync(string domain, CancellationToken cancel) => _mx.GetAsync(Key(domain), cancel);
 
     public ValueTask<DnsAnswer<IPAddress>> Ipv4Async(string host, CancellationToken cancel) => _ipv4.GetAsync(Key(host), cancel);
 
     public ValueTask<DnsAnswer<IPAddress>> Ipv6Async(string host, CancellationToken cancel) => _ipv6.GetAsync(Key(host), cancel);
+
+    public ValueTask<DnsAnswer<TlsaRecord>> TlsaAsync(string name, CancellationToken cancel) => _tlsa.GetAsync(Key(name), cancel);
+
+    public ValueTask<DnsAnswer<string>> TxtAsync(string name, CancellationToken cancel) => _txt.GetAsync(Key(name), cancel);
 
     public ValueTask<DnsAnswer<string>> PtrAsync(IPAddress address, CancellationToken cancel) =>
         _ptr.GetAsync(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, cancel);

@@ -38,6 +38,12 @@ internal sealed class DnsResolver(DnsOptions options, TimeProvider time) : IDnsR
     public ValueTask<DnsAnswer<IPAddress>> Ipv6Async(string host, CancellationToken cancel) =>
         AskAsync<IPAddress>(host, QueryType.AAAA, _forward, PickAaaa, cancel);
 
+    public ValueTask<DnsAnswer<TlsaRecord>> TlsaAsync(string name, CancellationToken cancel) =>
+        AskAsync<TlsaRecord>(name, QueryType.TLSA, _forward, PickTlsa, cancel);
+
+    public ValueTask<DnsAnswer<string>> TxtAsync(string name, CancellationToken cancel) =>
+        AskAsync<string>(name, QueryType.TXT, _forward, PickTxt, cancel);
+
     public ValueTask<DnsAnswer<string>> PtrAsync(IPAddress address, CancellationToken cancel) =>
         AskAsync<string>((address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).GetArpaName(), QueryType.PTR, _reverse, PickPtr, cancel);
 
@@ -124,6 +130,20 @@ internal sealed class DnsResolver(DnsOptions options, TimeProvider time) : IDnsR
     private static bool PickAaaa(Wire.DnsResourceRecord record, [MaybeNullWhen(false)] out IPAddress value)
     {
         value = (record as Wire.AaaaRecord)?.Address;
+        return value is not null;
+    }
+
+    private static bool PickTlsa(Wire.DnsResourceRecord record, out TlsaRecord value)
+    {
+        value = record is Wire.TlsaRecord tlsa
+            ? new TlsaRecord((byte)tlsa.CertificateUsage, (byte)tlsa.Selector, (byte)tlsa.MatchingType, Convert.ToHexString([.. tlsa.CertificateAssociationData]))
+            : default;
+        return record is Wire.TlsaRecord;
+    }
+
+    private static bool PickTxt(Wire.DnsResourceRecord record, [MaybeNullWhen(false)] out string value)
+    {
+        value = record is Wire.TxtRecord txt ? string.Concat(txt.Text) : null;
         return value is not null;
     }
 

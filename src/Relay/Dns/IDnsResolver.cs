@@ -16,6 +16,12 @@ public interface IDnsResolver
     /// <summary>AAAA records, CNAMEs followed.</summary>
     ValueTask<DnsAnswer<IPAddress>> Ipv6Async(string host, CancellationToken cancel);
 
+    /// <summary>TLSA records (RFC 6698) of a name like _25._tcp.mx.example, CNAMEs followed.</summary>
+    ValueTask<DnsAnswer<TlsaRecord>> TlsaAsync(string name, CancellationToken cancel);
+
+    /// <summary>TXT records, the strings of each joined (RFC 7208 §3.3), CNAMEs followed.</summary>
+    ValueTask<DnsAnswer<string>> TxtAsync(string name, CancellationToken cancel);
+
     /// <summary>PTR names of an address.</summary>
     ValueTask<DnsAnswer<string>> PtrAsync(IPAddress address, CancellationToken cancel);
 }

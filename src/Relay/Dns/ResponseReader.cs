@@ -78,7 +78,7 @@ internal static class ResponseReader
 
         if (records.Count > 0)
         {
-            return new DnsAnswer<T>(DnsStatus.Found, records, isAuthentic, TimeToLive: kept);
+            return new DnsAnswer<T>(DnsStatus.Found, records, isAuthentic, TimeToLive: kept, Name: at.ToLowerInvariant());
         }
 
         bool hasSoa = response.Authorities.Any(static record => record is SoaRecord);

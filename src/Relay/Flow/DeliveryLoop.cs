@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
 using Relay.Flow.Queue;
+using Relay.Flow.Route;
 using Relay.Flow.Send;
 using Relay.Flow.Settle;
 using Relay.Protocol.Smtp;
@@ -160,9 +161,12 @@ internal sealed class DeliveryLoop
             if (plan.Failure is not { } failure)
             {
                 SiteLimitOptions limits = destination.Route is null ? settings.Limits.For(destination.Name, plan.Targets) : settings.Limits.For(destination.Route);
+                TlsRoute tls = destination.Route is { } own
+                    ? await settings.Tls.ForNextHopAsync(own, plan, CancellationToken.None).ConfigureAwait(false)
+                    : await settings.Tls.ForDomainAsync(destination.Name, plan, CancellationToken.None).ConfigureAwait(false);
                 long until = _time.GetTimestamp() + (long)(RouteLife.TotalSeconds * _time.TimestampFrequency);
-                var key = SiteKey.Of(plan.Targets, destination.Route, destination.Route?.Tls ?? settings.Options.Tls, limits, destination.Route?.Egress ?? settings.Options.Egress);
-                _queue!.Routed(destination, key, plan.Targets, until);
+                var key = SiteKey.Of(tls.Targets, destination.Route, tls.Demand, limits, destination.Route?.Egress ?? settings.Options.Egress);
+                _queue!.Routed(destination, key, tls.Targets, until);
                 return;
             }
 

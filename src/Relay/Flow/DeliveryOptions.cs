@@ -1,4 +1,5 @@
 using Relay.Flow.Settle;
+using Relay.Tls;
 
 namespace Relay.Flow;
 
@@ -9,6 +10,21 @@ public sealed record DeliveryOptions
     public int Port { get; init; } = 25;
 
     public OutboundTls Tls { get; init; } = OutboundTls.Opportunistic;
+
+    /// <summary>Exceptions to <see cref="Tls"/> for domains whose mail goes to their exchangers; the first that matches wins.</summary>
+    public IReadOnlyList<TlsRule> TlsRules { get; init; } = [];
+
+    /// <summary>TLSA records raise what is demanded (RFC 7672), where the resolver's AD bit is believed.</summary>
+    public bool Dane { get; init; } = true;
+
+    /// <summary>Domains' MTA-STS policies raise what is demanded (RFC 8461).</summary>
+    public bool MtaSts { get; init; } = true;
+
+    /// <summary>The port of MTA-STS policies; another one than 443 is for tests.</summary>
+    public int StsPort { get; init; } = 443;
+
+    /// <summary>By which we say who we are to hosts that ask; null: by none.</summary>
+    public CertificateOptions? Certificate { get; init; }
 
     /// <summary>The wait after each failed attempt; after the last one it repeats. Jitter is added.</summary>
     public IReadOnlyList<TimeSpan> Retry { get; init; } =

@@ -13,6 +13,14 @@ internal sealed record HostTarget(string Host, EndPoint EndPoint, int Preference
     {
     }
 
+    /// <summary>
+    /// The name that the host has at the end of its aliases, where its name and its addresses came by DNSSEC, so that TLSA records found at either count (RFC 7672 §2.2.2). Null: they didn't.
+    /// </summary>
+    public string? SignedName { get; init; }
+
+    /// <summary>What is demanded of TLS there. Null until that has been decided, which is before anything is sent.</summary>
+    public TlsPolicy? Tls { get; init; }
+
     /// <summary>Null for a unix socket.</summary>
     public IPAddress? Address => (EndPoint as IPEndPoint)?.Address;
 

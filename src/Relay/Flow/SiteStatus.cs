@@ -6,7 +6,7 @@ public sealed record SiteStatus
     /// <summary>Names of the hosts, equal preferences joined by a comma, others by a semicolon; or a configured next hop.</summary>
     public required string Hosts { get; init; }
 
-    /// <summary>none, opportunistic, required or verified.</summary>
+    /// <summary>What is demanded: none, opportunistic, required, verified, mta-sts, mta-sts-testing, dane or dane-unusable; where hosts differ, all of them.</summary>
     public required string Tls { get; init; }
 
     /// <summary>The pool or source from which it leaves; null where the system chooses.</summary>

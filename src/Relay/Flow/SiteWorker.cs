@@ -191,6 +191,13 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site>
             int epoch = site.Epoch;
             ConnectionKey[] addresses = AddressesOfOneHost(targets, start, source, out end);
             _othersLeft = end < targets.Count;
+            if (targets[start].Tls!.Refusal is { } refusal)
+            {
+                last = AttemptFailure.PolicyForbids(refusal);
+                Failed(last, addresses[0], source, epoch);
+                continue;
+            }
+
             OutboundConnection? connection = await pool.TakeAsync(addresses).ConfigureAwait(false);
             bool reused = connection is not null;
             if (connection is null)
@@ -199,15 +206,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site>
                 if (opened.Connection is null)
                 {
                     last = opened.Failure!;
-                    ConnectionKey tried = opened.Tried;
-                    _hop = new HopInfo(new NextHopInfo(tried.Host, tried.Address, tried.Port), source?.Name, null);
-                    _failed = last;
-                    if (!last.IsOurs)
-                    {
-                        site.HostFailed(tried.Host, epoch, last.Reply, time.GetUtcNow());
-                        ReportNews();
-                    }
-
+                    Failed(last, opened.Tried, source, epoch);
                     continue;
                 }
 
@@ -241,6 +240,18 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site>
         return last;
     }
 
+    /// <summary>Nothing could be handed to a host.</summary>
+    private void Failed(AttemptFailure failure, in ConnectionKey tried, EgressSource? source, int epoch)
+    {
+        _hop = new HopInfo(new NextHopInfo(tried.Host, tried.Address, tried.Port), source?.Name, null) { Policy = tried.Tls.Word };
+        _failed = failure;
+        if (!failure.IsOurs)
+        {
+            site.HostFailed(tried.Host, epoch, failure.Reply, time.GetUtcNow());
+            ReportNews();
+        }
+    }
+
     /// <summary>A host's addresses stand together.</summary>
     private ConnectionKey[] AddressesOfOneHost(List<HostTarget> targets, int start, EgressSource? source, out int end)
     {
@@ -250,7 +261,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site>
         }
 
         SiteKey key = site.Key;
-        return [.. targets[start..end].Select(t => new ConnectionKey(t.EndPoint, host, key.Scheme, key.Tls, source, key.Credentials))];
+        return [.. targets[start..end].Select(t => new ConnectionKey(t.EndPoint, host, key.Scheme, t.Tls!, source, key.Credentials))];
     }
 
     private async ValueTask<AttemptFailure?> UseAsync(OutboundConnection connection)

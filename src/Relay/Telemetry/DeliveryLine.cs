@@ -32,6 +32,7 @@ internal sealed class DeliveryLine
     private static readonly JsonEncodedText Version = JsonEncodedText.Encode("version");
     private static readonly JsonEncodedText Cipher = JsonEncodedText.Encode("cipher");
     private static readonly JsonEncodedText Verified = JsonEncodedText.Encode("verified");
+    private static readonly JsonEncodedText Policy = JsonEncodedText.Encode("tls_policy");
     private static readonly JsonEncodedText Reply = JsonEncodedText.Encode("reply");
     private static readonly JsonEncodedText Code = JsonEncodedText.Encode("code");
     private static readonly JsonEncodedText Enhanced = JsonEncodedText.Encode("enhanced");
@@ -82,6 +83,7 @@ internal sealed class DeliveryLine
             _json.WriteEndObject();
         }
 
+        WriteIfPresent(Policy, record.TlsPolicy);
         if (record.Reply is { } reply)
         {
             WriteReply(reply);

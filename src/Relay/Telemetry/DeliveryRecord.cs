@@ -31,6 +31,9 @@ public readonly record struct DeliveryRecord
 
     public TlsInfo? Tls { get; init; }
 
+    /// <summary>Who or what demanded what of TLS, in a word.</summary>
+    public string? TlsPolicy { get; init; }
+
     public PeerReply? Reply { get; init; }
 
     /// <summary>What kind of answer the reply is, in a word; null for a yes.</summary>

@@ -7,7 +7,7 @@ namespace Relay.Tls;
 /// A duplex pipe seen as a stream, for <see cref="System.Net.Security.SslStream"/> to stand on. It owns nothing: whoever owns the pipe completes it.
 /// A read or flush that was cancelled on the pipe (a deadline) comes out as OperationCanceledException.
 /// </summary>
-internal sealed class DuplexPipeStream(PipeReader input, PipeWriter output) : Stream
+internal class DuplexPipeStream(PipeReader input, PipeWriter output) : Stream
 {
     public override bool CanRead => true;
 

@@ -55,10 +55,11 @@ public sealed class ConfigFilesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("certificate", "key")]
-    [InlineData("key", "certificate")]
-    public void A_certificate_without_a_key_or_a_key_without_a_certificate_is_an_error(string given, string missing) =>
-        Assert.EndsWith($"[tls] has a {given} and no {missing}: give both or neither", Config.Error($"[tls]\n{given} = \"x\"", _folder), StringComparison.Ordinal);
+    [InlineData("tls", "certificate", "key")]
+    [InlineData("tls", "key", "certificate")]
+    [InlineData("delivery", "certificate", "key")]
+    public void A_certificate_without_a_key_or_a_key_without_a_certificate_is_an_error(string section, string given, string missing) =>
+        Assert.EndsWith($"[{section}] has a {given} and no {missing}: give both or neither", Config.Error($"[{section}]\n{given} = \"x\"", _folder), StringComparison.Ordinal);
 
     [Fact]
     public void Keys_for_signing_are_read_and_a_wrong_one_is_told()

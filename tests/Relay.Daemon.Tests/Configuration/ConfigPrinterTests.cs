@@ -10,6 +10,7 @@ public sealed class ConfigPrinterTests
         string printed = ConfigPrinter.Print(Config.Valid("hostname = \"relay.example\"", "/work"));
         Assert.StartsWith("""
             hostname = "relay.example"
+            state = "/work/state"
 
             [spool]
             path = "/work/spool"
@@ -64,6 +65,8 @@ public sealed class ConfigPrinterTests
         servers = ["127.0.0.1:53"]
         [delivery]
         ip = "4"
+        dane = false
+        mta_sts = false
         connections = 7
         messages_per_connection = 100
         rate = "100/1m"
@@ -75,6 +78,9 @@ public sealed class ConfigPrinterTests
         [[route]]
         domain = "*"
         next_hop = "smtp://[::1]:2526"
+        tls = "verified"
+        [[tls_policy]]
+        domain = "*.bank.example"
         tls = "verified"
         [[limit]]
         domain = "*.a.example"
@@ -114,7 +120,9 @@ public sealed class ConfigPrinterTests
         Assert.Equal(options.Engine.Dns.Servers, again.Engine.Dns.Servers);
         Assert.Equal(options.Engine.Delivery.Retry, again.Engine.Delivery.Retry);
         Assert.Equal(options.Engine.Delivery.LimitRules, again.Engine.Delivery.LimitRules);
-        Assert.Equal(options.Engine.Delivery with { Retry = [], LimitRules = [] }, again.Engine.Delivery with { Retry = [], LimitRules = [] });
+        Assert.Equal(options.Engine.Delivery.TlsRules, again.Engine.Delivery.TlsRules);
+        Assert.Equal(options.Engine.StatePath, again.Engine.StatePath);
+        Assert.Equal(options.Engine.Delivery with { Retry = [], LimitRules = [], TlsRules = [] }, again.Engine.Delivery with { Retry = [], LimitRules = [], TlsRules = [] });
         Assert.Equal(options.Engine.Tenants.Select(static t => (t.Name, t.Weight)), again.Engine.Tenants.Select(static t => (t.Name, t.Weight)));
         Assert.Equal(options.Engine.Tenants.SelectMany(static t => t.Networks), again.Engine.Tenants.SelectMany(static t => t.Networks));
         Assert.Equal(options.Engine.Routes, again.Engine.Routes);

@@ -75,6 +75,13 @@ public sealed class ConfigValueTests
             recipients_per_message = 20
             pipeline_depth = 4
             egress = "both"
+            dane = false
+            mta_sts = false
+            mta_sts_port = 8443
+
+            [[tls_policy]]
+            domain = "*.Bank.example"
+            tls = "required"
 
             [delivery.timeouts]
             connect = "1s"
@@ -174,6 +181,8 @@ public sealed class ConfigValueTests
         ], engine.Routes);
         Assert.Equal(new SiteLimitOptions { Connections = 40, MessagesPerConnection = 500, Rate = new Rate(1000, TimeSpan.FromHours(1)), RecipientsPerMessage = 20 }, engine.Delivery.Limits);
         Assert.Equal(4, engine.Delivery.PipelineDepth);
+        Assert.Equal((false, false, 8443), (engine.Delivery.Dane, engine.Delivery.MtaSts, engine.Delivery.StsPort));
+        Assert.Equal([new TlsRule { Domain = "*.bank.example", Tls = OutboundTls.Required }], engine.Delivery.TlsRules);
         Assert.Equal(
         [
             new LimitRule { Domain = "*.strict.example", Connections = 2, MessagesPerConnection = 10 },

@@ -190,6 +190,10 @@ public sealed class DnsCacheTests
 
         public ValueTask<DnsAnswer<IPAddress>> Ipv6Async(string host, CancellationToken cancel) => throw new InvalidOperationException();
 
+        public ValueTask<DnsAnswer<TlsaRecord>> TlsaAsync(string name, CancellationToken cancel) => throw new InvalidOperationException();
+
+        public ValueTask<DnsAnswer<string>> TxtAsync(string name, CancellationToken cancel) => throw new InvalidOperationException();
+
         public ValueTask<DnsAnswer<string>> PtrAsync(IPAddress address, CancellationToken cancel) => throw new InvalidOperationException();
     }
 }

@@ -16,6 +16,10 @@ internal sealed class ScriptedResolver : IDnsResolver
     private readonly ConcurrentDictionary<string, bool> _names = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, int> _asked = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _held = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, bool> _unsigned = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Answers are authentic (AD), but for names below those of <see cref="Unsigned"/>.</summary>
+    public bool IsSigned { get; set; }
 
     /// <summary>The time to live of what is scripted from now on.</summary>
     public TimeSpan TimeToLive { get; set; } = TimeSpan.FromHours(1);
@@ -45,12 +49,33 @@ internal sealed class ScriptedResolver : IDnsResolver
         return this;
     }
 
+    /// <summary>An IPv4 address at the end of an alias.</summary>
+    public ScriptedResolver Alias(string name, string end, string address) => Set("A", name, Found<IPAddress>([IPAddress.Parse(address)]) with { Name = end });
+
     public ScriptedResolver Ptr(string address, params string[] names) => Set("PTR", address, Found(names));
 
-    /// <summary>A temporary failure for <paramref name="type"/>: "MX", "A", "AAAA", "PTR".</summary>
+    /// <summary>TLSA records, each as "3 1 1 data".</summary>
+    public ScriptedResolver Tlsa(string name, params string[] records) => Set("TLSA", name, Found(records.Select(static r =>
+    {
+        string[] words = r.Split(' ');
+        return new TlsaRecord(byte.Parse(words[0], CultureInfo.InvariantCulture), byte.Parse(words[1], CultureInfo.InvariantCulture), byte.Parse(words[2], CultureInfo.InvariantCulture), words[3].ToUpperInvariant());
+    })));
+
+    public ScriptedResolver Txt(string name, params string[] records) => Set("TXT", name, Found(records));
+
+    /// <summary>Names below it aren't signed, whatever <see cref="IsSigned"/> says.</summary>
+    public ScriptedResolver Unsigned(string name)
+    {
+        _unsigned[name] = true;
+        return this;
+    }
+
+    /// <summary>A temporary failure for <paramref name="type"/>: "MX", "A", "AAAA", "TLSA", "TXT", "PTR".</summary>
     public ScriptedResolver Fails(string type, string name, string reason = "scripted trouble") => type switch
     {
         "MX" => Set(type, name, new DnsAnswer<MxRecord>(DnsStatus.TemporaryFailure, [], Reason: reason)),
+        "TLSA" => Set(type, name, new DnsAnswer<TlsaRecord>(DnsStatus.TemporaryFailure, [], Reason: reason)),
+        "TXT" => Set(type, name, new DnsAnswer<string>(DnsStatus.TemporaryFailure, [], Reason: reason)),
         "PTR" => Set(type, name, new DnsAnswer<string>(DnsStatus.TemporaryFailure, [], Reason: reason)),
         _ => Set(type, name, new DnsAnswer<IPAddress>(DnsStatus.TemporaryFailure, [], Reason: reason)),
     };
@@ -70,6 +95,10 @@ internal sealed class ScriptedResolver : IDnsResolver
 
     public ValueTask<DnsAnswer<IPAddress>> Ipv6Async(string host, CancellationToken cancel) => AnswerAsync<IPAddress>("AAAA", host, cancel);
 
+    public ValueTask<DnsAnswer<TlsaRecord>> TlsaAsync(string name, CancellationToken cancel) => AnswerAsync<TlsaRecord>("TLSA", name, cancel);
+
+    public ValueTask<DnsAnswer<string>> TxtAsync(string name, CancellationToken cancel) => AnswerAsync<string>("TXT", name, cancel);
+
     public ValueTask<DnsAnswer<string>> PtrAsync(IPAddress address, CancellationToken cancel) => AnswerAsync<string>("PTR", address.ToString(), cancel);
 
     private async ValueTask<DnsAnswer<T>> AnswerAsync<T>(string type, string name, CancellationToken cancel)
@@ -83,9 +112,10 @@ internal sealed class ScriptedResolver : IDnsResolver
             await held.Task.WaitAsync(cancel);
         }
 
+        bool isAuthentic = IsSigned && !_unsigned.Keys.Any(zone => name.Equals(zone, StringComparison.OrdinalIgnoreCase) || name.EndsWith("." + zone, StringComparison.OrdinalIgnoreCase));
         return _answers.TryGetValue(question, out object? answer)
-            ? (DnsAnswer<T>)answer
-            : new DnsAnswer<T>(_names.ContainsKey(name) ? DnsStatus.NoData : DnsStatus.NameError, [], TimeToLive: TimeToLive);
+            ? (DnsAnswer<T>)answer with { Authentic = isAuthentic, Name = ((DnsAnswer<T>)answer).Name.Length > 0 ? ((DnsAnswer<T>)answer).Name : name.ToLowerInvariant() }
+            : new DnsAnswer<T>(_names.ContainsKey(name) ? DnsStatus.NoData : DnsStatus.NameError, [], isAuthentic, TimeToLive: TimeToLive);
     }
 
     private ScriptedResolver Set(string type, string name, object answer)

@@ -10,9 +10,7 @@ namespace Relay.Flow.Accept;
 /// </summary>
 internal sealed class AcceptSettings
 {
-    /// <summary>
-    /// Offered to everybody. REQUIRETLS is read by the parser and kept with the envelope; it is offered here once the way out acts on it.
-    /// </summary>
+    /// <summary>Offered to everybody.</summary>
     private const Extensions Always = Extensions.Pipelining | Extensions.Size | Extensions.EightBitMime | Extensions.SmtpUtf8 | Extensions.Chunking | Extensions.EnhancedStatusCodes |
         Extensions.DeliverBy | Extensions.Dsn | Extensions.Limits;
 
@@ -37,8 +35,8 @@ internal sealed class AcceptSettings
         EhloReply = new EhloReply(options);
         _always = Always | (options.Smtp.BinaryMime ? Extensions.BinaryMime : Extensions.None);
         _inClear = listener.Tls == ListenerTls.StartTls ? Extensions.StartTls : Extensions.None;
-        // A password is for TLS only (RFC 4954 §4).
-        _inTls = options.Credentials is null ? Extensions.None : Extensions.Auth;
+        // A password is for TLS only (RFC 4954 §4), and so is the wish for TLS all the way (RFC 8689 §3).
+        _inTls = Extensions.RequireTls | (options.Credentials is null ? Extensions.None : Extensions.Auth);
         // A stranger can't leave mail with us to be sent at a time of his choice, nor have it sent before others'.
         _relaying = Extensions.MtPriority | (MaximumHold > TimeSpan.Zero ? Extensions.FutureRelease : Extensions.None);
     }

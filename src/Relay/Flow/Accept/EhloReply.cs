@@ -27,6 +27,7 @@ internal sealed class EhloReply
             (Extensions.Chunking, Line("CHUNKING")),
             (Extensions.BinaryMime, Line("BINARYMIME")),
             (Extensions.StartTls, Line("STARTTLS")),
+            (Extensions.RequireTls, Line("REQUIRETLS")),
             (Extensions.Auth, Line("AUTH PLAIN LOGIN")),
             (Extensions.Dsn, Line("DSN")),
             (Extensions.DeliverBy, Line("DELIVERBY")),

@@ -324,7 +324,7 @@ internal sealed class Site : Retirable, IDisposable
             return new SiteStatus
             {
                 Hosts = Key.Hosts,
-                Tls = Key.Tls.ToString().ToLowerInvariant(),
+                Tls = string.Join(", ", Targets().Select(t => (t.Tls ?? new TlsPolicy(Key.Tls.Level)).Word).Distinct()),
                 Egress = Key.Egress?.Name,
                 Ready = ready,
                 Connections = _limit.Open,

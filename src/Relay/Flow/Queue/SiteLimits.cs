@@ -28,7 +28,7 @@ internal sealed class SiteLimits
     {
         for (int i = 0; i < _limits.Length; i++)
         {
-            if (_rules[i].Domain is { } pattern ? Matches(pattern, domain) : AllMatch(_rules[i].Mx!, hosts))
+            if (_rules[i].Domain is { } pattern ? DomainPattern.Matches(pattern, domain) : AllMatch(_rules[i].Mx!, hosts))
             {
                 return _limits[i];
             }
@@ -47,7 +47,7 @@ internal sealed class SiteLimits
 
         for (int i = 0; i < _limits.Length; i++)
         {
-            if (_rules[i].Domain is { } pattern ? Matches(pattern, route.Domain) : Matches(_rules[i].Mx!, route.NextHop.Host))
+            if (_rules[i].Domain is { } pattern ? DomainPattern.Matches(pattern, route.Domain) : DomainPattern.Matches(_rules[i].Mx!, route.NextHop.Host))
             {
                 return _limits[i];
             }
@@ -61,7 +61,7 @@ internal sealed class SiteLimits
         // By index: an enumerator of the interface would be an object.
         for (int i = 0; i < hosts.Count; i++)
         {
-            if (!Matches(pattern, hosts[i].Host))
+            if (!DomainPattern.Matches(pattern, hosts[i].Host))
             {
                 return false;
             }
@@ -69,7 +69,4 @@ internal sealed class SiteLimits
 
         return hosts.Count > 0;
     }
-
-    private static bool Matches(string pattern, string name) => pattern == "*"
-        || (pattern.StartsWith("*.", StringComparison.Ordinal) ? name.EndsWith(pattern[1..], StringComparison.OrdinalIgnoreCase) : name.Equals(pattern, StringComparison.OrdinalIgnoreCase));
 }

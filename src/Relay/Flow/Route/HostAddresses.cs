@@ -7,8 +7,9 @@ namespace Relay.Flow.Route;
 /// <summary>
 /// The addresses of one host that mail could be sent to, by family, in the order of the answers. With none, <see cref="IsTrouble"/> says whether that is certain or only
 /// what a failing look-up left (then <see cref="Reason"/> says why), and <see cref="NamesThisHost"/> whether there were addresses that mean "this host" (0.0.0.0 and ::).
+/// <see cref="SignedName"/>: the host's name at the end of its aliases, if all that was found came by DNSSEC; otherwise null.
 /// </summary>
-internal sealed record HostAddresses(IReadOnlyList<IPAddress> Ipv6, IReadOnlyList<IPAddress> Ipv4, bool IsTrouble, bool NamesThisHost, string Reason)
+internal sealed record HostAddresses(IReadOnlyList<IPAddress> Ipv6, IReadOnlyList<IPAddress> Ipv4, bool IsTrouble, bool NamesThisHost, string Reason, string? SignedName = null)
 {
     public bool IsEmpty => Ipv6.Count + Ipv4.Count == 0;
 
@@ -36,7 +37,9 @@ internal sealed record HostAddresses(IReadOnlyList<IPAddress> Ipv6, IReadOnlyLis
         List<IPAddress> ipv4 = [];
         bool names = Sort(first, ipv6, ipv4) | Sort(second, ipv6, ipv4);
         DnsAnswer<IPAddress>? trouble = first is { Status: DnsStatus.TemporaryFailure } ? first : second is { Status: DnsStatus.TemporaryFailure } ? second : null;
-        return new HostAddresses(ipv6, ipv4, trouble is not null, names, trouble?.Reason ?? "");
+        DnsAnswer<IPAddress>[] found = [.. new[] { first, second }.OfType<DnsAnswer<IPAddress>>().Where(static a => a.Status == DnsStatus.Found)];
+        string? signed = found.Length > 0 && Array.TrueForAll(found, a => a.Authentic && a.Name == found[0].Name) ? found[0].Name : null;
+        return new HostAddresses(ipv6, ipv4, trouble is not null, names, trouble?.Reason ?? "", signed);
     }
 
     private static bool Sort(DnsAnswer<IPAddress>? answer, List<IPAddress> ipv6, List<IPAddress> ipv4)

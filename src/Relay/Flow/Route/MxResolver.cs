@@ -86,8 +86,8 @@ internal sealed class MxResolver(
         }
 
         var targets = new List<HostTarget>();
-        AddTargets(targets, hop.Host, hop.Port, 0, addresses, MaximumTargets);
-        return RoutePlan.To(targets);
+        AddTargets(targets, hop.Host, hop.Port, 0, addresses, MaximumTargets, isSigned: true);
+        return RoutePlan.To(targets) with { IsSigned = true };
     }
 
     private async ValueTask<RoutePlan> ByMxRecordsAsync(string domain, CancellationToken cancel)
@@ -100,11 +100,11 @@ internal sealed class MxResolver(
                 return RoutePlan.Permanent(1, 10, $"the domain {domain} does not accept mail (null MX)");
 
             case DnsStatus.Found:
-                return await ByHostsAsync(domain, InOrder(answer.Records), isImplicit: false, cancel);
+                return await ByHostsAsync(domain, InOrder(answer.Records), isImplicit: false, answer.Authentic, cancel);
 
             case DnsStatus.NoData:
                 // RFC 5321 §5.1: the domain is its own exchanger, but only if it surely has no other.
-                return await ByHostsAsync(domain, [new MxRecord(0, domain)], isImplicit: true, cancel);
+                return await ByHostsAsync(domain, [new MxRecord(0, domain)], isImplicit: true, answer.Authentic, cancel);
 
             case DnsStatus.NameError:
                 return RoutePlan.Permanent(1, 2, $"the domain {domain} does not exist");
@@ -114,7 +114,7 @@ internal sealed class MxResolver(
         }
     }
 
-    private async ValueTask<RoutePlan> ByHostsAsync(string domain, List<MxRecord> hosts, bool isImplicit, CancellationToken cancel)
+    private async ValueTask<RoutePlan> ByHostsAsync(string domain, List<MxRecord> hosts, bool isImplicit, bool isSigned, CancellationToken cancel)
     {
         // RFC 5321 §5.1: at our own place in the order, and behind it, mail would come back to us.
         int own = hosts.FindIndex(IsOurName);
@@ -158,7 +158,7 @@ internal sealed class MxResolver(
         found.RemoveAll(host => host.Host.Preference >= limit);
         if (found.Count > 0)
         {
-            return RoutePlan.To(Targets(found));
+            return RoutePlan.To(Targets(found, isSigned)) with { IsSigned = isSigned };
         }
 
         // A host before us that couldn't be looked up may be there the next time; only certainty bounces.
@@ -196,7 +196,7 @@ internal sealed class MxResolver(
         }
 
         var targets = new List<HostTarget>(1);
-        AddTargets(targets, address.ToString(), options.Port, 0, addresses, 1);
+        AddTargets(targets, address.ToString(), options.Port, 0, addresses, 1, isSigned: false);
         return RoutePlan.To(targets);
     }
 
@@ -256,22 +256,23 @@ internal sealed class MxResolver(
         return false;
     }
 
-    private List<HostTarget> Targets(List<(MxRecord Host, HostAddresses Addresses)> hosts)
+    private List<HostTarget> Targets(List<(MxRecord Host, HostAddresses Addresses)> hosts, bool isSigned)
     {
         // A first host with many addresses doesn't crowd out the second.
         int share = Math.Max(2, MaximumTargets / hosts.Count);
         var targets = new List<HostTarget>();
         foreach ((MxRecord host, HostAddresses addresses) in hosts)
         {
-            AddTargets(targets, host.Exchange, options.Port, host.Preference, addresses, Math.Min(share, MaximumTargets - targets.Count));
+            AddTargets(targets, host.Exchange, options.Port, host.Preference, addresses, Math.Min(share, MaximumTargets - targets.Count), isSigned);
         }
 
         return targets;
     }
 
     // IPv6 and IPv4 in turn (RFC 8305 §4), so that a family that doesn't work costs one attempt between two of the other.
-    private void AddTargets(List<HostTarget> targets, string host, int port, int preference, HostAddresses addresses, int count)
+    private void AddTargets(List<HostTarget> targets, string host, int port, int preference, HostAddresses addresses, int count, bool isSigned)
     {
+        string? signedName = isSigned ? addresses.SignedName : null;
         IPAddress[] ipv6 = [.. addresses.Ipv6];
         IPAddress[] ipv4 = [.. addresses.Ipv4];
         random.Shuffle(ipv6);
@@ -280,12 +281,12 @@ internal sealed class MxResolver(
         {
             if (i < ipv6.Length && count-- > 0)
             {
-                targets.Add(new HostTarget(host, ipv6[i], port, preference));
+                targets.Add(new HostTarget(host, ipv6[i], port, preference) { SignedName = signedName });
             }
 
             if (i < ipv4.Length && count-- > 0)
             {
-                targets.Add(new HostTarget(host, ipv4[i], port, preference));
+                targets.Add(new HostTarget(host, ipv4[i], port, preference) { SignedName = signedName });
             }
         }
     }

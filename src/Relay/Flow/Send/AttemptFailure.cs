@@ -16,6 +16,9 @@ internal sealed record AttemptFailure(FailureScope Scope, PeerReply Reply)
     /// <summary>TLS itself failed: a connection in clear may do, where the policy allows that.</summary>
     public bool TlsBroken { get; init; }
 
+    /// <summary>What was wrong with TLS; None when it was something else.</summary>
+    public TlsFault Tls { get; private init; }
+
     /// <summary>What it means for a recipient that it reaches.</summary>
     public RecipientOutcome Outcome => new(IsPermanent ? OutcomeKind.Failed : OutcomeKind.Deferred, Reply);
 
@@ -43,9 +46,16 @@ internal sealed record AttemptFailure(FailureScope Scope, PeerReply Reply)
     public static AttemptFailure PasswordInClear() =>
         Local(FailureScope.Host, 7, 11, "not logged in, because the password would go out in clear: the connection has no TLS");
 
-    public static AttemptFailure TlsFailed(string reason) => Local(FailureScope.Host, 7, 5, "TLS handshake failed: " + reason) with { TlsBroken = true };
+    /// <summary>The handshake came to nothing; <paramref name="fault"/> says of which certificate's doing, None that of something else.</summary>
+    public static AttemptFailure TlsFailed(TlsFault fault, string reason) =>
+        Local(FailureScope.Host, 7, 5, "TLS handshake failed: " + reason) with { TlsBroken = true, Tls = fault == TlsFault.None ? TlsFault.ValidationFailure : fault };
 
-    public static AttemptFailure TlsNotOffered() => Local(FailureScope.Host, 7, 4, "TLS is required and the server does not offer STARTTLS");
+    /// <summary><paramref name="policy"/>: the word for what demands it.</summary>
+    public static AttemptFailure TlsNotOffered(string policy) =>
+        Local(FailureScope.Host, 7, 4, $"the server does not offer STARTTLS, and TLS is demanded ({policy})") with { Tls = TlsFault.StartTlsNotSupported };
+
+    /// <summary>The policy allows nothing to be sent to this host, so that it isn't even asked.</summary>
+    public static AttemptFailure PolicyForbids(TlsRefusal refusal) => Local(FailureScope.Host, 7, 5, refusal.Reason) with { Tls = refusal.Fault };
 
     /// <summary>The connection ended or fell silent.</summary>
     public static AttemptFailure Lost(FailureScope scope, string reason, string phase) => Local(scope, 4, 2, $"{reason} while waiting for {phase}");

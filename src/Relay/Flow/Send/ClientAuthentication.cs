@@ -21,7 +21,7 @@ internal static class ClientAuthentication
             return null;
         }
 
-        if (connection.Hop.Tls is null && !connection.Key.IsLocal && connection.Key.Tls != OutboundTls.None)
+        if (connection.Hop.Tls is null && !connection.Key.IsLocal && connection.Key.Tls.Level != OutboundTls.None)
         {
             return AttemptFailure.PasswordInClear();
         }

@@ -6,10 +6,10 @@ namespace Relay.Flow.Send;
 /// What two deliveries must have in common to share a connection: anything less, and mail goes out under another's identity or policy. As text it shows no secret.
 /// <see cref="Host"/> is the name that a certificate is held against, or the path of a unix socket; <see cref="Source"/> null leaves the address to the system; <see cref="Credentials"/> null doesn't log in.
 /// </summary>
-internal readonly record struct ConnectionKey(EndPoint EndPoint, string Host, NextHopScheme Scheme, OutboundTls Tls, EgressSource? Source = null, HopCredentials? Credentials = null)
+internal readonly record struct ConnectionKey(EndPoint EndPoint, string Host, NextHopScheme Scheme, TlsPolicy Tls, EgressSource? Source = null, HopCredentials? Credentials = null)
 {
     public ConnectionKey(IPAddress address, int port, string host, NextHopScheme scheme, OutboundTls tls)
-        : this(new IPEndPoint(address, port), host, scheme, tls)
+        : this(new IPEndPoint(address, port), host, scheme, new TlsPolicy(tls))
     {
     }
 

@@ -1,6 +1,3 @@
-using System.Net.Security;
-using System.Security.Authentication;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
 using Relay.Protocol.Smtp;
@@ -40,7 +37,7 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
         ConnectResult result = default;
         for (int session = 0; session < MaximumSessions && left.Count > 0; session++)
         {
-            result = await ConnectAsync(left, clear: left[0].Tls == OutboundTls.None || left[0].Address is null).ConfigureAwait(false);
+            result = await ConnectAsync(left, clear: left[0].Tls.Level == OutboundTls.None || left[0].Address is null).ConfigureAwait(false);
             if (result.Failure is { TlsBroken: true } broken && MayBeClear(result.Tried))
             {
                 result = await ConnectAsync([result.Tried], clear: true).ConfigureAwait(false);
@@ -64,7 +61,7 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
     }
 
     /// <summary>Nothing but a wish for TLS, if it can be had.</summary>
-    private static bool MayBeClear(ConnectionKey key) => key is { Tls: OutboundTls.Opportunistic, Scheme: not NextHopScheme.Smtps };
+    private static bool MayBeClear(ConnectionKey key) => key is { Tls.Level: OutboundTls.Opportunistic, Scheme: not NextHopScheme.Smtps };
 
     /// <summary>A source has an address of the target's family; a unix socket needs none.</summary>
     private static bool HasSource(ConnectionKey key) => key.Source is not { } source || key.Address is not { } address || source.AddressFor(address.AddressFamily) is not null;
@@ -146,7 +143,7 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
 
         if (!connection.Extensions.StartTls)
         {
-            return key.Tls == OutboundTls.Opportunistic ? null : AttemptFailure.TlsNotOffered();
+            return key.Tls.Level == OutboundTls.Opportunistic ? null : AttemptFailure.TlsNotOffered(key.Tls.Word);
         }
 
         CommandWriter.StartTls(connection.Output);
@@ -160,7 +157,7 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
         if (!ready.Reply.IsPositive)
         {
             // RFC 3207 §4.1: 454 is temporary; opportunistic TLS goes on without it, on this connection, where nothing has changed.
-            return key.Tls == OutboundTls.Opportunistic && ready.Reply.Code != 421 ? null : AttemptFailure.Refused(ready.Reply);
+            return key.Tls.Level == OutboundTls.Opportunistic && ready.Reply.Code != 421 ? null : AttemptFailure.Refused(ready.Reply);
         }
 
         // RFC 3207 §4.2: what the server said in clear is forgotten.
@@ -170,17 +167,9 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
     private async ValueTask<AttemptFailure?> HandshakeAsync(OutboundConnection connection)
     {
         ConnectionKey key = connection.Key;
-        bool verify = key.Tls == OutboundTls.Verified;
-        string? failure = await connection.StartTlsAsync(new SslClientAuthenticationOptions
-        {
-            TargetHost = key.Host,
-            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-            CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-#pragma warning disable CA5359 // Unverified TLS takes any certificate on purpose: it defends against listening, not against an impostor (RFC 7435).
-            RemoteCertificateValidationCallback = verify ? null : static (_, _, _, _) => true,
-#pragma warning restore CA5359
-        }, verify ? "pkix" : "none", timeouts.Tls).ConfigureAwait(false);
-        return failure is null ? null : AttemptFailure.TlsFailed(failure);
+        var proof = new ServerProof(key.Tls, key.Host, time);
+        string? failure = await connection.StartTlsAsync(proof, timeouts.Tls).ConfigureAwait(false);
+        return failure is null ? null : AttemptFailure.TlsFailed(proof.Fault, proof.Fault == TlsFault.None ? failure : proof.Reason);
     }
 
     private async ValueTask<AttemptFailure?> HelloAsync(OutboundConnection connection)

@@ -10,10 +10,26 @@ internal static class HopRules
     /// <summary>RFC 2852 §4: by-time has up to nine digits.</summary>
     private const long MaximumSeconds = 999_999_999;
 
-    /// <summary>Why this host can't be given the message, for good as far as this host goes; null when it can.</summary>
-    public static PeerReply? Refusal(QueuedMessage message, long size, in ServerExtensions server)
+    /// <summary>
+    /// Why this host can't be given the message, for good as far as this host goes; null when it can. <paramref name="isProven"/>: the connection is in TLS with the server that it should be with, beyond doubt.
+    /// </summary>
+    public static PeerReply? Refusal(QueuedMessage message, long size, in ServerExtensions server, bool isProven)
     {
         Envelope envelope = message.Message.Envelope;
+        // RFC 8689 §5: a report goes on all the same, rather than be lost.
+        if (envelope.Flags.HasFlag(EnvelopeFlags.RequireTls) && !envelope.ReversePath.IsEmpty)
+        {
+            if (!isProven)
+            {
+                return AttemptFailure.LocalReply(5, 7, 10, "the message requires TLS (REQUIRETLS), and there is none with a server that proves who it is");
+            }
+
+            if (!server.RequireTls)
+            {
+                return AttemptFailure.LocalReply(5, 7, 30, "the message requires TLS (REQUIRETLS), and the server does not offer REQUIRETLS");
+            }
+        }
+
         if (server.SizeLimit is > 0 and long limit && size > limit)
         {
             // RFC 1870 §6.3: the server has said beforehand that it will refuse it.
@@ -65,6 +81,7 @@ internal static class HopRules
             Return = server.Dsn ? envelope.Return : DsnReturn.Unspecified,
             EnvelopeId = server.Dsn ? envelope.EnvelopeId : default,
             SmtpUtf8 = server.SmtpUtf8 && (envelope.Flags.HasFlag(EnvelopeFlags.SmtpUtf8) || NeedsUtf8(message)),
+            RequireTls = server.RequireTls && envelope.Flags.HasFlag(EnvelopeFlags.RequireTls),
             DeliverBy = by,
             Priority = server.MtPriority ? envelope.Priority : (sbyte)0,
             Submitter = authenticated && (server.Offered & Extensions.Auth) != 0 ? envelope.Submitter : default,

@@ -32,7 +32,7 @@ internal sealed class OutboundConnection : IAsyncDisposable
         Opened = opened;
         Input = dialed.Transport.Input;
         Output = dialed.Transport.Output;
-        Hop = new HopInfo(new NextHopInfo(key.Host, key.Address, key.Port), dialed.Source?.ToString(), null) { IsFinal = key.Scheme == NextHopScheme.Lmtp };
+        Hop = new HopInfo(new NextHopInfo(key.Host, key.Address, key.Port), dialed.Source?.ToString(), null) { IsFinal = key.Scheme == NextHopScheme.Lmtp, Policy = key.Tls.Word };
         _deadline = heartbeat.Register(OnDeadline);
     }
 
@@ -62,6 +62,12 @@ internal sealed class OutboundConnection : IAsyncDisposable
 
     /// <summary>We have proved to the server who we are (RFC 4954).</summary>
     public bool IsAuthenticated { get; set; }
+
+    /// <summary>What is wrong with the server's certificate, where the policy lets it pass; None when nothing is, and without TLS.</summary>
+    public TlsFault TlsFault { get; private set; }
+
+    /// <summary>It is in TLS with the server that it should be with, beyond doubt: what a message with REQUIRETLS demands (RFC 8689 §4.2.1).</summary>
+    public bool IsProven => Hop.Tls is { Verified: not "none" } && Key.Tls.IsNameSure;
 
     /// <summary>Transactions begun on it (MAIL).</summary>
     public int Mails { get; set; }
@@ -94,7 +100,7 @@ internal sealed class OutboundConnection : IAsyncDisposable
     public void Break() => _usable = false;
 
     /// <summary>Wraps the transport in TLS. Null, or why it failed; the connection is of no use then.</summary>
-    public async ValueTask<string?> StartTlsAsync(System.Net.Security.SslClientAuthenticationOptions options, string verified, TimeSpan timeout)
+    public async ValueTask<string?> StartTlsAsync(ServerProof proof, TimeSpan timeout)
     {
         if (Input.HasBuffered())
         {
@@ -104,7 +110,7 @@ internal sealed class OutboundConnection : IAsyncDisposable
         }
 
         _deadline.Set(timeout);
-        TlsResult result = await TlsPipe.ClientAsync(_dialed.Transport, options).ConfigureAwait(false);
+        TlsResult result = await TlsPipe.ClientAsync(_dialed.Transport, proof.Options()).ConfigureAwait(false);
         _deadline.Clear();
         if (result.Pipe is not { } tls)
         {
@@ -115,7 +121,8 @@ internal sealed class OutboundConnection : IAsyncDisposable
         _tls = tls;
         Input = tls.Input;
         Output = tls.Output;
-        Hop = Hop with { Tls = new TlsInfo(tls.Version, tls.Cipher, verified) };
+        Hop = Hop with { Tls = new TlsInfo(tls.Version, tls.Cipher, proof.Verified) };
+        TlsFault = proof.Fault;
         return null;
     }
 

@@ -31,8 +31,8 @@ internal sealed class ReportMessage(MessageSpool spool, MessageQueue queue, Mess
         Sign(report, original, action, recipients, retryUntil, remoteHost, now);
         await report.FlushAsync().ConfigureAwait(false);
         var envelope = new EnvelopeBuilder();
-        // The sender's own address may need it.
-        envelope.Begin([], BodyType.Unspecified, original.Envelope.Flags & EnvelopeFlags.SmtpUtf8);
+        // The sender's own address may need the one; RFC 8689 §5 asks for the other.
+        envelope.Begin([], BodyType.Unspecified, original.Envelope.Flags & (EnvelopeFlags.SmtpUtf8 | EnvelopeFlags.RequireTls));
         envelope.TryAdd(original.Envelope.ReversePath);
         // A header field of the original may begin with a dot: whether the report's lines do is not worth a pass, stuffing is always right.
         envelope.AddFlags(EnvelopeFlags.HasLeadingDot);
@@ -81,9 +81,9 @@ internal sealed class ReportMessage(MessageSpool spool, MessageQueue queue, Mess
             (machine[i], people[i]) = Describe(original, action, recipients[i], remoteHost, now);
         }
 
-        // A whole message that isn't 7-bit would make the report one that not every server takes.
+        // A whole message that isn't 7-bit would make the report one that not every server takes; one that required TLS isn't shown on a way of which that isn't known (RFC 8689 §5).
         bool isFull = action == ReportAction.Failed && original.Envelope.Return == DsnReturn.Full && original.Size <= settings.FullSize &&
-            original.Envelope.Body != BodyType.EightBitMime && (original.Envelope.Flags & (EnvelopeFlags.EightBit | EnvelopeFlags.Binary)) == 0;
+            original.Envelope.Body != BodyType.EightBitMime && (original.Envelope.Flags & (EnvelopeFlags.EightBit | EnvelopeFlags.Binary | EnvelopeFlags.RequireTls)) == 0;
         Span<byte> token = stackalloc byte[16];
         RandomNumberGenerator.Fill(token);
         var info = new StatusReportInfo

@@ -269,6 +269,7 @@ internal sealed class Settlement(
                 NextHop = result.Hop?.NextHop,
                 Source = result.Hop?.Source,
                 Tls = result.Hop?.Tls,
+                TlsPolicy = result.Hop?.Policy,
                 Reply = outcome.Reply,
                 Class = kind,
                 Client = spooled.Client?.ToString(),

@@ -19,18 +19,18 @@ public class SiteKeyTests
     {
         Assert.NotEqual(Key(("a", 10, 1), ("b", 20, 2)), Key(("b", 10, 2), ("a", 20, 1)));
         HostTarget[] targets = [new("a", IPAddress.Loopback, 25, 10)];
-        Assert.NotEqual(SiteKey.Of(targets, null, OutboundTls.Opportunistic, new()), SiteKey.Of(targets, null, OutboundTls.Required, new()));
+        Assert.NotEqual(SiteKey.Of(targets, null, new TlsDemand(OutboundTls.Opportunistic), new()), SiteKey.Of(targets, null, new TlsDemand(OutboundTls.Required), new()));
     }
 
     [Fact]
     public void Other_limits_are_another_site_and_equal_ones_are_the_same_however_often_the_configuration_is_read()
     {
         HostTarget[] targets = [new("a", IPAddress.Loopback, 25, 10)];
-        SiteKey Of(int connections) => SiteKey.Of(targets, null, OutboundTls.None, new SiteLimitOptions { Connections = connections, Rate = new Rate(1, TimeSpan.FromSeconds(1)) });
+        SiteKey Of(int connections) => SiteKey.Of(targets, null, new TlsDemand(OutboundTls.None), new SiteLimitOptions { Connections = connections, Rate = new Rate(1, TimeSpan.FromSeconds(1)) });
         Assert.Equal(Of(5), Of(5));
         Assert.NotEqual(Of(5), Of(6));
     }
 
     private static SiteKey Key(params (string Host, int Preference, int Address)[] hosts) =>
-        SiteKey.Of([.. hosts.Select(static h => new HostTarget(h.Host, new IPAddress(new byte[] { 192, 0, 2, (byte)h.Address }), 25, h.Preference))], null, OutboundTls.Opportunistic, new());
+        SiteKey.Of([.. hosts.Select(static h => new HostTarget(h.Host, new IPAddress(new byte[] { 192, 0, 2, (byte)h.Address }), 25, h.Preference))], null, new TlsDemand(OutboundTls.Opportunistic), new());
 }

@@ -23,7 +23,7 @@ public class HopRulesTests
     {
         foreach (string parameters in (string[])["", "BODY=8BITMIME", "BODY=BINARYMIME", "SMTPUTF8", "BY=60;R", "BY=-60;N", "MT-PRIORITY=4"])
         {
-            Assert.Null(HopRules.Refusal(Message(parameters, flags: EnvelopeFlags.EightBit | (parameters == "BODY=BINARYMIME" ? EnvelopeFlags.Binary : 0)), Size, Server(All)));
+            Assert.Null(HopRules.Refusal(Message(parameters, flags: EnvelopeFlags.EightBit | (parameters == "BODY=BINARYMIME" ? EnvelopeFlags.Binary : 0)), Size, Server(All), isProven: false));
         }
     }
 
@@ -81,6 +81,18 @@ public class HopRulesTests
     }
 
     [Theory]
+    [InlineData(true, All, null)]
+    [InlineData(false, All, "5.7.10")]
+    [InlineData(true, All & ~Extensions.RequireTls, "5.7.30")]
+    [InlineData(false, Extensions.None, "5.7.10")]
+    public void G19_a_message_that_requires_TLS_goes_only_to_a_proven_server_that_requires_it_in_its_turn(bool isProven, Extensions server, string? refused)
+    {
+        Assert.Equal(refused, Status(Message("REQUIRETLS"), Server(server), isProven));
+        Assert.Null(Status(Message("REQUIRETLS", sender: ""), Server(server), isProven));
+    }
+
+    [Theory]
+    [InlineData("REQUIRETLS", EnvelopeFlags.None, All, " SIZE=1234 REQUIRETLS")]
     [InlineData("", EnvelopeFlags.None, All, " SIZE=1234")]
     [InlineData("BODY=8BITMIME", EnvelopeFlags.None, All, " SIZE=1234 BODY=8BITMIME")]
     [InlineData("", EnvelopeFlags.EightBit, All, " SIZE=1234 BODY=8BITMIME")]
@@ -113,7 +125,7 @@ public class HopRulesTests
 
     private static ServerExtensions Server(Extensions offered) => new(offered, (offered & Extensions.Size) != 0 ? 0 : null);
 
-    private static string? Status(QueuedMessage message, in ServerExtensions server) => HopRules.Refusal(message, Size, server)?.Enhanced.ToString();
+    private static string? Status(QueuedMessage message, in ServerExtensions server, bool isProven = false) => HopRules.Refusal(message, Size, server, isProven)?.Enhanced.ToString();
 
     private static string Mail(QueuedMessage message, in ServerExtensions server, DateTimeOffset now, bool authenticated = false)
     {

@@ -15,7 +15,7 @@ public sealed class OutboundPoolTests : IAsyncDisposable
 {
     private static readonly EgressSource Source = new("a", IPAddress.Parse("192.0.2.10"), null, null);
 
-    private static readonly ConnectionKey Key = new(new IPEndPoint(IPAddress.Parse("192.0.2.1"), 25), "mx.dest.example", NextHopScheme.Smtp, OutboundTls.Required, Source, new HopCredentials("u", "p"));
+    private static readonly ConnectionKey Key = new(new IPEndPoint(IPAddress.Parse("192.0.2.1"), 25), "mx.dest.example", NextHopScheme.Smtp, new TlsPolicy(OutboundTls.Required), Source, new HopCredentials("u", "p"));
 
     private readonly FakeTimeProvider _time = new();
     private readonly RelayMetrics _metrics = new();
@@ -42,7 +42,7 @@ public sealed class OutboundPoolTests : IAsyncDisposable
             "port" => Key with { EndPoint = new IPEndPoint(IPAddress.Parse("192.0.2.1"), 26) },
             "host" => Key with { Host = "mx2.dest.example" },
             "scheme" => Key with { Scheme = NextHopScheme.Smtps },
-            "tls" => Key with { Tls = OutboundTls.Verified },
+            "tls" => Key with { Tls = new TlsPolicy(OutboundTls.Verified) },
             "source address" => Key with { Source = Source with { Ipv4 = IPAddress.Parse("192.0.2.11") } },
             "source name" => Key with { Source = Source with { Hostname = "other.example" } },
             "no source" => Key with { Source = null },

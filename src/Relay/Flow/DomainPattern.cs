@@ -1,0 +1,8 @@
+namespace Relay.Flow;
+
+/// <summary>Patterns of names as the configuration has them: a name, "*.name" for everything below it, or "*".</summary>
+internal static class DomainPattern
+{
+    public static bool Matches(string pattern, string name) => pattern == "*"
+        || (pattern.StartsWith("*.", StringComparison.Ordinal) ? name.EndsWith(pattern[1..], StringComparison.OrdinalIgnoreCase) : name.Equals(pattern, StringComparison.OrdinalIgnoreCase));
+}
