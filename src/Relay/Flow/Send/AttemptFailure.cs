@@ -25,6 +25,9 @@ internal sealed record AttemptFailure(FailureScope Scope, PeerReply Reply)
     /// <summary>The server broke the order of replies: nothing it says from now on can be matched to anything.</summary>
     public bool OutOfStep { get; private init; }
 
+    /// <summary>The connection ended or fell silent.</summary>
+    public bool IsLost { get; private init; }
+
     /// <summary>It is this relay's own set-up that doesn't allow it: nothing is known against the host.</summary>
     public bool IsOurs { get; private init; }
 
@@ -58,7 +61,7 @@ internal sealed record AttemptFailure(FailureScope Scope, PeerReply Reply)
     public static AttemptFailure PolicyForbids(TlsRefusal refusal) => Local(FailureScope.Host, 7, 5, refusal.Reason) with { Tls = refusal.Fault };
 
     /// <summary>The connection ended or fell silent.</summary>
-    public static AttemptFailure Lost(FailureScope scope, string reason, string phase) => Local(scope, 4, 2, $"{reason} while waiting for {phase}");
+    public static AttemptFailure Lost(FailureScope scope, string reason, string phase) => Local(scope, 4, 2, $"{reason} while waiting for {phase}") with { IsLost = true };
 
     /// <summary>As <see cref="Lost(FailureScope, string, string)"/>, in the middle of the mail.</summary>
     public static AttemptFailure Lost(string reason, SmtpPhase phase) => Lost(FailureScope.Connection, reason, "the reply to " + Name(phase));

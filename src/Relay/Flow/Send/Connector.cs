@@ -161,7 +161,14 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
         }
 
         // RFC 3207 §4.2: what the server said in clear is forgotten.
-        return await HandshakeAsync(connection).ConfigureAwait(false) ?? await HelloAsync(connection).ConfigureAwait(false);
+        if (await HandshakeAsync(connection).ConfigureAwait(false) is { } failed)
+        {
+            return failed;
+        }
+
+        // A server whose TLS breaks with the first words has no TLS either.
+        AttemptFailure? unheard = await HelloAsync(connection).ConfigureAwait(false);
+        return unheard is { IsLost: true } ? unheard with { TlsBroken = true } : unheard;
     }
 
     private async ValueTask<AttemptFailure?> HandshakeAsync(OutboundConnection connection)

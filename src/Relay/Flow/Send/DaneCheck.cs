@@ -56,9 +56,16 @@ internal static class DaneCheck
                     wrong |= status.Status & ~NoAuthority;
                 }
 
-                if (!records.Records.Any(r => r.Usage == DaneRecords.Authority && Matches(r, element.Certificate)))
+                // The server's own certificate is below an authority and not one itself.
+                if (i == 0 || !records.Records.Any(r => r.Usage == DaneRecords.Authority && Matches(r, element.Certificate)))
                 {
                     continue;
+                }
+
+                // Where the chain ends with it, nobody has looked at its dates yet.
+                if (now < element.Certificate.NotBefore || now > element.Certificate.NotAfter)
+                {
+                    wrong |= X509ChainStatusFlags.NotTimeValid;
                 }
 
                 if (wrong != X509ChainStatusFlags.NoError)
