@@ -84,6 +84,12 @@ internal sealed class PolicyServer : IAsyncDisposable
                 length = field[0].Equals("Content-Length", StringComparison.OrdinalIgnoreCase) ? int.Parse(field[1], System.Globalization.CultureInfo.InvariantCulture) : length;
             }
 
+            if (host.Length == 0)
+            {
+                // It didn't like the certificate.
+                return;
+            }
+
             if (length > 0)
             {
                 _posted.Enqueue(await lines.ReadExactlyAsync(length, _stop.Token));

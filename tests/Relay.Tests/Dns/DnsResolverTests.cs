@@ -39,6 +39,42 @@ public sealed class DnsResolverTests
     }
 
     [Fact]
+    public async Task TLSA_records_come_as_they_are()
+    {
+        await using var server = new StubServer(q => new StubReply(q.Bytes) { IsAuthentic = true }.Answer("_25._tcp.mx.example", RecordType.Tlsa, 60, [3, 1, 1, 0xAB, 0xCD]).Answer("_25._tcp.mx.example", RecordType.Tlsa, 60, [255, 9, 8, 1]).ToBytes());
+        DnsAnswer<TlsaRecord> answer = await Resolver(server).TlsaAsync("_25._tcp.mx.example", default);
+        Assert.Equal([new TlsaRecord(3, 1, 1, "ABCD"), new TlsaRecord(255, 9, 8, "01")], answer.Records);
+        Assert.True(answer.Authentic);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(19)]
+    public async Task L25_a_TLSA_record_that_is_cut_off_is_trouble_or_one_that_nobody_can_use_and_never_none(int length)
+    {
+        await using var server = new StubServer(q => new StubReply(q.Bytes).Answer("_25._tcp.mx.example", RecordType.Tlsa, 60, [.. new byte[] { 3, 1, 1 }.Concat(new byte[16]).Take(length)]).ToBytes());
+        DnsAnswer<TlsaRecord> answer = await Resolver(server).TlsaAsync("_25._tcp.mx.example", default);
+        Assert.True(answer.Status == DnsStatus.TemporaryFailure || (answer.Status == DnsStatus.Found && Relay.Flow.DaneRecords.Of(answer.Records, "mx.example", "example") is null), answer.ToString());
+    }
+
+    [Fact]
+    public async Task The_strings_of_a_TXT_record_are_joined_and_records_are_not()
+    {
+        await using var server = new StubServer(q => new StubReply(q.Bytes).Answer("_mta-sts.example", RecordType.Txt, 60, [.. "\u0004v=ST"u8, .. "\u0007Sv1; id"u8]).Answer("_mta-sts.example", RecordType.Txt, 60, [1, (byte)'x']).ToBytes());
+        Assert.Equal(["v=STSv1; id", "x"], (await Resolver(server).TxtAsync("_mta-sts.example", default)).Records);
+    }
+
+    [Fact]
+    public async Task The_answer_says_at_the_end_of_which_aliases_it_was_found()
+    {
+        await using var server = new StubServer(q => new StubReply(q.Bytes).Cname("mx.example", 60, "Other.Example").A("other.example", 60, "192.0.2.1").ToBytes());
+        Assert.Equal("other.example", (await Resolver(server).Ipv4Async("mx.example", default)).Name);
+    }
+
+    [Fact]
     public async Task The_name_of_an_address_is_found()
     {
         await using var server = new StubServer(q => new StubReply(q.Bytes).Answer("7.2.0.192.in-addr.arpa", RecordType.Ptr, 60, Name("Client.example")).ToBytes());

@@ -26,8 +26,10 @@ internal sealed class StubReply
         Soa = 6,
         Ptr = 12,
         Mx = 15,
+        Txt = 16,
         Aaaa = 28,
         Opt = 41,
+        Tlsa = 52,
     }
 
     public int Code { get; init; }
