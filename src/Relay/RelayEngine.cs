@@ -11,6 +11,7 @@ using Relay.Flow.Queue;
 using Relay.Flow.Route;
 using Relay.Flow.Send;
 using Relay.Flow.Settle;
+using Relay.Flow.TlsReports;
 using Relay.Spool;
 using Relay.Telemetry;
 using Relay.Tls;
@@ -29,6 +30,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly RecentHosts _brokenTls;
     private readonly StsStore _policies;
     private readonly StsPolicies _sts;
+    private readonly TlsTally _tally;
     private readonly SiteCrowd _crowd;
     private readonly RelayMetrics _metrics = new();
     private readonly Heartbeat _heartbeat;
@@ -50,7 +52,9 @@ public sealed class RelayEngine : IAsyncDisposable
     private ReportMessage? _reports;
     private MessageSigner? _signer;
     private DeliveryLoop? _delivery;
+    private TlsReporter? _reporter;
     private Task _scheduler = Task.CompletedTask;
+    private Task _reporting = Task.CompletedTask;
     private Task _recovery = Task.CompletedTask;
     private Task _readBack = Task.CompletedTask;
     private volatile bool _recoveryFailed;
@@ -76,6 +80,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _brokenTls = new RecentHosts(time);
         _policies = new StsStore(options.StatePath is { } state ? Path.Combine(state, "mta-sts") : null, time, _log);
         _sts = new StsPolicies(_policies, time, _log);
+        _tally = new TlsTally(options.StatePath is { } folder ? Path.Combine(folder, "tls-reports") : null, time, _log);
         _deliveries = new DeliveryLog(options.DeliveryLogPath, time, _log, _metrics);
     }
 
@@ -164,6 +169,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _delivery?.Apply(settings);
         _reports?.Apply(options.Hostname, options.Reports);
         _signer?.Apply(keys);
+        _reporter?.Apply(options, _dns, HttpsOf(options));
         var reverse = new ReverseLookup(_dns, _time);
         foreach (SmtpConnectionHandler handler in _handlers.Values)
         {
@@ -179,6 +185,7 @@ public sealed class RelayEngine : IAsyncDisposable
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _scheduler.ConfigureAwait(false);
+        await _reporting.ConfigureAwait(false);
         await _recovery.ConfigureAwait(false);
         await _readBack.ConfigureAwait(false);
         if (_delivery is { } delivery)
@@ -227,12 +234,15 @@ public sealed class RelayEngine : IAsyncDisposable
         MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
         ReportMessage reports = _reports = new ReportMessage(spool, queue, signer, options.Hostname, options.Reports, _time);
         _settlement = new Settlement(spool, queue, reports, _deliveries, _metrics, settings.Retry, ClassRules.With(options.Delivery.Classes), _time, Random.Shared, _log);
-        _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, _metrics, settings, MaximumWorkers);
+        _tally.Load();
+        TlsReporter reporter = _reporter = new TlsReporter(_tally, spool, queue, signer, _time, Random.Shared, _log, options, _dns, HttpsOf(options));
+        _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, _metrics, settings, MaximumWorkers) { Tally = () => reporter.Tally };
         _metrics.ObserveQueue(() => queue.Depth, () => spool.Parked);
         _metrics.ObserveSpool(
             () => (spool.Count(SpoolStatus.Healthy), spool.Count(SpoolStatus.Full), spool.Count(SpoolStatus.Failed)), options.Spool.Durability == Durability.Sync ? "sync" : "os");
         _metrics.ObserveRecovery(() => !_recovery.IsCompleted);
         _scheduler = queue.RunAsync(_stopping.Token);
+        _reporting = reporter.RunAsync(_stopping.Token);
         var services = new SessionServices
         {
             Spool = spool,
@@ -320,11 +330,13 @@ public sealed class RelayEngine : IAsyncDisposable
         }
     }
 
+    private HttpsClient HttpsOf(EngineOptions options) => new(_dns, _race, options.Delivery, _time);
+
     private DeliverySettings SettingsFor(EngineOptions options) => new(
         options.Delivery,
         new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
         new TlsDecision(
-            _dns, _sts, new StsFetcher(new HttpsClient(_dns, _race, options.Delivery, _time), options.Delivery).FetchAsync, options.Delivery, options.Delivery.Certificate is { } certificate ? ClientCertificate.Load(certificate) : null),
+            _dns, _sts, new StsFetcher(HttpsOf(options), options.Delivery).FetchAsync, options.Delivery, options.Delivery.Certificate is { } certificate ? ClientCertificate.Load(certificate) : null),
         new Connector(options.Hostname, options.Delivery.Timeouts, _race, _brokenTls, _heartbeat, _time, _metrics, _log),
         new SmtpClientSession(options.Delivery.Timeouts, _time, _distrust, options.Delivery.PipelineDepth),
         new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports, options.Reports.DelayAfter),

@@ -20,6 +20,7 @@ public partial class LayeringTests
         ["Flow.Queue"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
         ["Flow.Route"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
         ["Flow.Send"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
+        ["Flow.TlsReports"] = ["Concurrency", "Telemetry", "Dkim", "Dns", "Tls", "Spool", "Flow", "Flow.Queue"],
         ["Flow.Settle"] = ["Concurrency", "Telemetry", "Dkim", "Dns", "Tls", "Spool", "Flow", "Flow.Queue"],
     };
 

@@ -38,6 +38,7 @@ internal sealed class ConfigDraft
         Access = engine.Access;
         RecipientsPath = options.RecipientsPath;
         Reports = engine.Reports;
+        TlsReports = engine.TlsReports;
         ReportTextsPath = options.ReportTextsPath;
         ClassesPath = options.ClassesPath;
         Limits = engine.Limits;
@@ -124,6 +125,8 @@ internal sealed class ConfigDraft
 
     public ReportOptions Reports { get; set; } = new();
 
+    public TlsReportOptions TlsReports { get; set; } = new();
+
     public string? ReportTextsPath { get; set; }
 
     public string? ClassesPath { get; set; }
@@ -179,6 +182,7 @@ internal sealed class ConfigDraft
             })],
             Dkim = [.. Dkim.All.Select(static k => k.Build())],
             Reports = Reports,
+            TlsReports = TlsReports,
             DeliveryLogPath = DeliveryLogPath,
         },
         Admin = Admin,

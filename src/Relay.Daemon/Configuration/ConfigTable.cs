@@ -44,7 +44,7 @@ internal static class ConfigTable
             ConfigKey.Of("hostname", ConfigTypes.Hostname, d => d.Hostname, (d, v) => d.Hostname = v,
                 "The relay's own name: greeting, EHLO, Received fields. It should resolve to this host, and this host's address back to it.", "the machine's name"),
             ConfigKey.Of("state", ConfigTypes.FilePath, d => d.StatePath, (d, v) => d.StatePath = v,
-                "The folder for what is kept over restarts besides mail: MTA-STS policies. Made when there is something to keep. A change needs a restart.", "`state` beside the file"),
+                "The folder for what is kept over restarts besides mail: MTA-STS policies, counts for `[tls_reports]`. Made when there is something to keep. A change needs a restart.", "`state` beside the file"),
         ]),
         new("spool", "Where accepted mail is kept until it is delivered. A change needs a restart.",
         [
@@ -246,6 +246,12 @@ internal static class ConfigTable
                 "The largest message that comes back whole to a sender who asks for it (RET=FULL); of others the header does."),
             ConfigKey.Of("delay_after", Hold, d => d.Reports.DelayAfter, (d, v) => d.Reports = d.Reports with { DelayAfter = v },
                 "After how long a sender who asks for it (NOTIFY=DELAY) is told that mail is late; `0s`: never."),
+        ]),
+        new("tls_reports", "Reports to other domains on TLS with their hosts (RFC 8460), each day, to those that publish where they want them.",
+        [
+            ConfigKey.Of("contact", ConfigTypes.Mailbox, d => d.TlsReports.Contact, (d, v) => d.TlsReports = d.TlsReports with { Contact = v },
+                "The mailbox that they come from and that is asked about them. Without it nothing is counted or sent.", "none"),
+            ConfigKey.Of("organization", ConfigTypes.Words, d => d.TlsReports.Organization, (d, v) => d.TlsReports = d.TlsReports with { Organization = v }, "Who reports, in words.", "the relay's `hostname`"),
         ]),
         new("dkim", "A key with which mail is signed (RFC 6376) for clients that may relay, and the relay's own reports; may stand there many times, and all that match sign. `relay dkim keygen` makes one.",
         [

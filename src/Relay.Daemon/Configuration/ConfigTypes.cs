@@ -70,6 +70,12 @@ internal static class ConfigTypes
 
     public static readonly ConfigType<IPAddress> Ipv6Address = AddressType("IPv6 address", AddressFamily.InterNetworkV6, "2001:db8::1");
 
+    public static readonly ConfigType<string> Words = new TextType<string>("text", static (string text, ConfigReader _, out string value) =>
+    {
+        value = text;
+        return string.IsNullOrWhiteSpace(text) || text.Any(char.IsControl) ? "the text is empty or holds control characters" : null;
+    }, static v => v);
+
     public static readonly ConfigType<string> User = new TextType<string>("user name", static (string text, ConfigReader _, out string value) =>
     {
         value = text;

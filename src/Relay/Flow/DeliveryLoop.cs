@@ -4,6 +4,7 @@ using Relay.Flow.Queue;
 using Relay.Flow.Route;
 using Relay.Flow.Send;
 using Relay.Flow.Settle;
+using Relay.Flow.TlsReports;
 using Relay.Protocol.Smtp;
 using Relay.Spool;
 using Relay.Telemetry;
@@ -52,6 +53,9 @@ internal sealed class DeliveryLoop
     }
 
     public bool IsStopping => _stopping;
+
+    /// <summary>Where tries at TLS are counted for reports; null: nowhere.</summary>
+    public Func<TlsTally?> Tally { get; init; } = static () => null;
 
     /// <summary>What begins from now on follows these.</summary>
     public DeliverySettings Settings => Volatile.Read(ref _settings);
@@ -164,6 +168,11 @@ internal sealed class DeliveryLoop
                 TlsRoute tls = destination.Route is { } own
                     ? await settings.Tls.ForNextHopAsync(own, plan, CancellationToken.None).ConfigureAwait(false)
                     : await settings.Tls.ForDomainAsync(destination.Name, plan, CancellationToken.None).ConfigureAwait(false);
+                if (tls.Fault != TlsFault.None)
+                {
+                    Tally()?.Add(destination.Name, new TlsSession(new TlsPolicy(OutboundTls.Verified, TlsPolicyKind.MtaSts), tls.Demand.Sts, "", null, null, tls.Fault, ""));
+                }
+
                 long until = _time.GetTimestamp() + (long)(RouteLife.TotalSeconds * _time.TimestampFrequency);
                 var key = SiteKey.Of(tls.Targets, destination.Route, tls.Demand, limits, destination.Route?.Egress ?? settings.Options.Egress);
                 _queue!.Routed(destination, key, tls.Targets, until);

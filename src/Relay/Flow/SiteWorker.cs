@@ -36,6 +36,8 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site>
     private int _begun;
     private HopInfo? _hop;
 
+    private readonly TlsCounting? _counting = loop.Tally() is { } tally ? new TlsCounting(tally, site.Key.Tls.Sts) : null;
+
     private bool MayBegin => !loop.IsStopping && ReferenceEquals(_settings, loop.Settings);
 
     /// <summary>Until there is nothing to send, or nowhere to send it. What is still in hand when it throws has been put back.</summary>
@@ -107,6 +109,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site>
             transaction.Result.Hop = _hop;
             if (_settings.Retry.Overdue(transaction.Message, transaction.Result.Started) is not { } reason)
             {
+                _counting?.Begun(connection, transaction.Message.Destination);
                 transaction.Epoch = site.Epoch;
                 _underWay.Add(transaction);
                 _begun++;
@@ -194,7 +197,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site>
             if (targets[start].Tls!.Refusal is { } refusal)
             {
                 last = AttemptFailure.PolicyForbids(refusal);
-                Failed(last, addresses[0], source, epoch);
+                Failed(last, addresses[0], source, null, epoch);
                 continue;
             }
 
@@ -206,7 +209,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site>
                 if (opened.Connection is null)
                 {
                     last = opened.Failure!;
-                    Failed(last, opened.Tried, source, epoch);
+                    Failed(last, opened.Tried, source, opened.From, epoch);
                     continue;
                 }
 
@@ -241,8 +244,9 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site>
     }
 
     /// <summary>Nothing could be handed to a host.</summary>
-    private void Failed(AttemptFailure failure, in ConnectionKey tried, EgressSource? source, int epoch)
+    private void Failed(AttemptFailure failure, in ConnectionKey tried, EgressSource? source, string? from, int epoch)
     {
+        _counting?.Failed(failure, tried, from);
         _hop = new HopInfo(new NextHopInfo(tried.Host, tried.Address, tried.Port), source?.Name, null) { Policy = tried.Tls.Word };
         _failed = failure;
         if (!failure.IsOurs)
@@ -339,6 +343,7 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site>
 
     private async ValueTask SettleAsync(OutboundTransaction transaction)
     {
+        _counting?.Ended(transaction.Message.Destination);
         await loop.SettleAsync(transaction.Message, transaction.Result).ConfigureAwait(false);
         transaction.End();
         _spare.Push(transaction);

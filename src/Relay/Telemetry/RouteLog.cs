@@ -11,6 +11,21 @@ internal static partial class RouteLog
     [LoggerMessage(301, LogLevel.Warning, "the MTA-STS policy of {Domain} can't be kept in {Path}, and holds until a restart: {Reason}")]
     public static partial void PolicyNotKept(ILogger log, string domain, string path, string reason);
 
+    [LoggerMessage(303, LogLevel.Warning, "what was counted of TLS in {Path} can't be read, and isn't reported: {Reason}")]
+    public static partial void TallyNotRead(ILogger log, string path, string reason);
+
+    [LoggerMessage(304, LogLevel.Warning, "what was counted of TLS can't be kept in {Path}: {Reason}")]
+    public static partial void TallyNotKept(ILogger log, string path, string reason);
+
+    [LoggerMessage(305, LogLevel.Critical, "no reports on TLS are sent any more, by our own fault")]
+    public static partial void ReportsEnded(ILogger log, Exception exception);
+
+    [LoggerMessage(306, LogLevel.Information, "the report on TLS with {Domain} went to {Place}")]
+    public static partial void Reported(ILogger log, string domain, string place);
+
+    [LoggerMessage(307, LogLevel.Information, "the report on TLS with {Domain} can't be sent to {Place}: {Reason}")]
+    public static partial void NotReported(ILogger log, string domain, string place, string reason);
+
     [LoggerMessage(302, LogLevel.Information, "the MTA-STS policy of {Domain} can't be fetched, {Then}: {Reason}")]
     public static partial void PolicyNotFetched(ILogger log, string domain, string then, string reason);
 }

@@ -79,6 +79,9 @@ public sealed class ConfigPrinterTests
         domain = "*"
         next_hop = "smtp://[::1]:2526"
         tls = "verified"
+        [tls_reports]
+        contact = "tls@a.example"
+        organization = "A & B"
         [[tls_policy]]
         domain = "*.bank.example"
         tls = "verified"
@@ -121,6 +124,7 @@ public sealed class ConfigPrinterTests
         Assert.Equal(options.Engine.Delivery.Retry, again.Engine.Delivery.Retry);
         Assert.Equal(options.Engine.Delivery.LimitRules, again.Engine.Delivery.LimitRules);
         Assert.Equal(options.Engine.Delivery.TlsRules, again.Engine.Delivery.TlsRules);
+        Assert.Equal(options.Engine.TlsReports, again.Engine.TlsReports);
         Assert.Equal(options.Engine.StatePath, again.Engine.StatePath);
         Assert.Equal(options.Engine.Delivery with { Retry = [], LimitRules = [], TlsRules = [] }, again.Engine.Delivery with { Retry = [], LimitRules = [], TlsRules = [] });
         Assert.Equal(options.Engine.Tenants.Select(static t => (t.Name, t.Weight)), again.Engine.Tenants.Select(static t => (t.Name, t.Weight)));

@@ -72,6 +72,9 @@ internal sealed record AttemptFailure(FailureScope Scope, PeerReply Reply)
     /// <summary>The server sent us away as a whole: its greeting or EHLO was a refusal, or it said 421 (RFC 5321 §3.8).</summary>
     public static AttemptFailure Refused(PeerReply reply) => new(FailureScope.Host, reply);
 
+    /// <summary>It said no to STARTTLS, which it had offered.</summary>
+    public static AttemptFailure TlsRefused(PeerReply reply) => Refused(reply) with { Tls = TlsFault.StartTlsNotSupported };
+
     /// <summary>The message can't be read from the spool: our own trouble, which says nothing about the server. Half of it may be on its way, so the connection must end.</summary>
     public static AttemptFailure Unreadable(SpoolReadException cause) => Local(FailureScope.Connection, 3, 0, cause.Message);
 

@@ -45,6 +45,7 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
                 {
                     // It was TLS and nothing else: the next connections don't fail once more on the way.
                     brokenTls.Add(address);
+                    result.Connection.TlsFault = broken.Tls == TlsFault.None ? TlsFault.ValidationFailure : broken.Tls;
                     SettleLog.TlsBroken(log, LogText.Clean(result.Tried.Host), result.Tried.EndPoint, LogText.Clean(broken.Reply.Text));
                 }
             }
@@ -91,7 +92,7 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
 
         await connection.DisposeAsync().ConfigureAwait(false);
         metrics.OutboundClosed("failed");
-        return Failed(failure.TlsBroken ? "tls" : "greeting", new ConnectResult(null, failure, key) { HasAnswered = true });
+        return Failed(failure.TlsBroken ? "tls" : "greeting", new ConnectResult(null, failure, key) { HasAnswered = true, From = connection.Hop.Source });
     }
 
     private ConnectResult Unusable(ConnectionKey key, AttemptFailure failure)
@@ -138,11 +139,13 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
 
         if (clear || key.Scheme == NextHopScheme.Smtps)
         {
+            connection.TlsFault = clear ? TlsFault.ValidationFailure : connection.TlsFault;
             return null;
         }
 
         if (!connection.Extensions.StartTls)
         {
+            connection.TlsFault = TlsFault.StartTlsNotSupported;
             return key.Tls.Level == OutboundTls.Opportunistic ? null : AttemptFailure.TlsNotOffered(key.Tls.Word);
         }
 
@@ -156,8 +159,9 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
 
         if (!ready.Reply.IsPositive)
         {
+            connection.TlsFault = TlsFault.StartTlsNotSupported;
             // RFC 3207 §4.1: 454 is temporary; opportunistic TLS goes on without it, on this connection, where nothing has changed.
-            return key.Tls.Level == OutboundTls.Opportunistic && ready.Reply.Code != 421 ? null : AttemptFailure.Refused(ready.Reply);
+            return key.Tls.Level == OutboundTls.Opportunistic && ready.Reply.Code != 421 ? null : AttemptFailure.TlsRefused(ready.Reply);
         }
 
         // RFC 3207 §4.2: what the server said in clear is forgotten.

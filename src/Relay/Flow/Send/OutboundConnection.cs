@@ -63,8 +63,11 @@ internal sealed class OutboundConnection : IAsyncDisposable
     /// <summary>We have proved to the server who we are (RFC 4954).</summary>
     public bool IsAuthenticated { get; set; }
 
-    /// <summary>What is wrong with the server's certificate, where the policy lets it pass; None when nothing is, and without TLS.</summary>
-    public TlsFault TlsFault { get; private set; }
+    /// <summary>What is wrong with TLS, where the policy lets it pass: with the server's certificate, or why there is none. None when nothing is.</summary>
+    public TlsFault TlsFault { get; set; }
+
+    /// <summary>The domains for which it has been counted as a try at TLS; null before the first.</summary>
+    public HashSet<string>? CountedFor { get; set; }
 
     /// <summary>It is in TLS with the server that it should be with, beyond doubt: what a message with REQUIRETLS demands (RFC 8689 §4.2.1).</summary>
     public bool IsProven => Hop.Tls is { Verified: not "none" } && Key.Tls.IsNameSure;
