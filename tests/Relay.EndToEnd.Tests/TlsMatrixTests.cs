@@ -112,6 +112,28 @@ public sealed class TlsMatrixTests
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_server_that_asks_who_we_are_is_shown_the_certificate_that_is_configured(bool isConfigured)
+    {
+        using var authority = new TestAuthority();
+        using var folder = new TempFolder();
+        X509Certificate2 own = authority.Server("relay.test");
+        folder.Write("own.pem", own.ExportCertificatePem() + "\n" + authority.Intermediate.ExportCertificatePem());
+        folder.Write("own.key", own.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        int port = FreePort.On("127.0.0.1");
+        await using var server = new TroubledServer(new IPEndPoint(IPAddress.Loopback, port), TlsTrouble.WantsClientCertificate, authority.Server("mx.test"), [authority.Intermediate]);
+        await using RelayProcess relay = await RelayProcess.StartAsync(RelaySettings.SmartHost("127.0.0.1", port) with
+        {
+            DeliveryTls = "required",
+            Delivery = isConfigured ? $"certificate = \"{folder.File("own.pem")}\"\nkey = \"{folder.File("own.key")}\"" : "",
+        });
+        await Submission.SendAsync(relay, "a@from.test", ["u@dest.test"], "Hello");
+        await Eventually.True(() => server.Taken.Count == 1, "the message");
+        Assert.Equal(isConfigured ? "CN=relay.test" : null, Assert.Single(server.Clients));
+    }
+
     private static string Address(int row, int column) => string.Create(CultureInfo.InvariantCulture, $"127.42.{row}.{column + 1}");
 
     private static string Domain(TlsTrouble trouble, string demand) => $"{trouble}.{demand}.test".ToLowerInvariant();

@@ -21,6 +21,7 @@ internal sealed class TroubledServer : IAsyncDisposable
     private readonly ConcurrentQueue<WireTap> _wires = new();
     private readonly ConcurrentQueue<bool> _taken = new();
     private readonly ConcurrentQueue<string> _mails = new();
+    private readonly ConcurrentQueue<string?> _clients = new();
     private readonly ConcurrentDictionary<Task, bool> _sessions = new();
     private readonly Task _accepting;
 
@@ -36,6 +37,9 @@ internal sealed class TroubledServer : IAsyncDisposable
 
     /// <summary>The messages that it took: whether each came in TLS.</summary>
     public IReadOnlyList<bool> Taken => [.. _taken];
+
+    /// <summary>Where it asks for one: the subject of the certificate that each client showed; null for none.</summary>
+    public IReadOnlyList<string?> Clients => [.. _clients];
 
     /// <summary>The MAIL commands it got.</summary>
     public IReadOnlyList<string> Mails => [.. _mails];
@@ -173,7 +177,11 @@ internal sealed class TroubledServer : IAsyncDisposable
             {
                 ServerCertificateContext = _certificate,
                 ClientCertificateRequired = _trouble == TlsTrouble.WantsClientCertificate,
-                RemoteCertificateValidationCallback = static (_, _, _, errors) => errors == SslPolicyErrors.RemoteCertificateNotAvailable,
+                RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+                {
+                    _clients.Enqueue(certificate?.Subject);
+                    return !_clients.IsEmpty;
+                },
             }, _stop.Token);
         if (_trouble == TlsTrouble.ClosesEarly)
         {
