@@ -71,6 +71,26 @@ public sealed class DaneTests
     }
 
     [Fact]
+    public async Task L25_a_session_that_is_resumed_is_held_against_the_records_again()
+    {
+        using var authority = new TestAuthority();
+        int port = FreePort.On("127.43.2.1");
+        await using var server = new TroubledServer(IPEndPoint.Parse($"127.43.2.1:{port}"), TlsTrouble.SelfSigned, authority.Server("mx.again.test"), [authority.Intermediate]);
+        await using SignedDns dns = await SignedDns.StartAsync(
+            ["again.test. IN MX 10 mx.again.test.\nmx.again.test. IN A 127.43.2.1", string.Create(CultureInfo.InvariantCulture, $"_{port}._tcp.mx.again.test. IN TLSA {Record("2 0 1", authority.Intermediate)}")]);
+        RelaySettings settings = Settings(dns, port);
+        await using RelayProcess relay = await RelayProcess.StartAsync(settings with { Delivery = settings.Delivery + "\nmessages_per_connection = 1\nconnections = 1" });
+        for (int i = 1; i <= 3; i++)
+        {
+            await SendAsync(relay, ["again.test"]);
+            await Eventually.True(() => relay.Deliveries.Read().Count(static r => r.Event == "delivered") == i, "it is delivered");
+        }
+
+        Assert.Equal(3, server.Connections);
+        Assert.All(relay.Deliveries.Read().Where(static r => r.Event == "delivered"), static r => Assert.Equal("dane-ta", r.Json.GetProperty("tls").GetProperty("verified").GetString()));
+    }
+
+    [Fact]
     public async Task L25_what_the_resolver_cannot_validate_is_not_delivered_and_what_nobody_signed_is_no_DANE()
     {
         using var authority = new TestAuthority();

@@ -98,8 +98,8 @@ internal sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
         catch (Exception e) when (e is AuthenticationException or IOException or OperationCanceledException or InvalidOperationException or System.ComponentModel.Win32Exception)
         {
             await stream.DisposeAsync().ConfigureAwait(false);
-            // The inner message is OpenSSL's own reason, which is the one an operator can search for.
-            return new TlsResult(null, e is OperationCanceledException ? "timed out" : (e.InnerException ?? e).Message);
+            // The innermost message is OpenSSL's own reason, which is the one an operator can search for.
+            return new TlsResult(null, e is OperationCanceledException ? "timed out" : e.GetBaseException().Message);
         }
     }
 }

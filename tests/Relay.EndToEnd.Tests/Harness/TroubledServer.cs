@@ -35,6 +35,8 @@ internal sealed class TroubledServer : IAsyncDisposable
         _accepting = AcceptAsync();
     }
 
+    public int Connections => _wires.Count;
+
     /// <summary>The messages that it took: whether each came in TLS.</summary>
     public IReadOnlyList<bool> Taken => [.. _taken];
 
