@@ -131,7 +131,8 @@ public sealed class TlsMatrixTests
         });
         await Submission.SendAsync(relay, "a@from.test", ["u@dest.test"], "Hello");
         await Eventually.True(() => server.Taken.Count == 1, "the message");
-        Assert.Equal(isConfigured ? "CN=relay.test" : null, Assert.Single(server.Clients));
+        Assert.NotEmpty(server.Clients);
+        Assert.All(server.Clients, c => Assert.Equal(isConfigured ? "CN=relay.test" : null, c));
     }
 
     private static string Address(int row, int column) => string.Create(CultureInfo.InvariantCulture, $"127.42.{row}.{column + 1}");

@@ -12,21 +12,7 @@ public static class MtaStsRecord
     public static bool TryFind(IReadOnlyList<string> records, [NotNullWhen(true)] out string? id)
     {
         id = null;
-        string? only = null;
-        foreach (string record in records)
-        {
-            if (PolicyFields.HasVersion(record, Version))
-            {
-                if (only is not null)
-                {
-                    return false;
-                }
-
-                only = record;
-            }
-        }
-
-        return only is not null && TryParse(only, out id);
+        return PolicyFields.Only(records, Version) is { } only && TryParse(only, out id);
     }
 
     /// <summary>False for what isn't a record of MTA-STS by the letter.</summary>

@@ -18,6 +18,26 @@ internal static class PolicyFields
     public static bool HasVersion(ReadOnlySpan<char> record, string version) =>
         record.StartsWith(version, StringComparison.Ordinal) && (record.Length == version.Length || record[version.Length..].TrimStart(" \t") is [] or [';', ..]);
 
+    /// <summary>The one record of this version among a name's TXT records; null where there is none, or more than one, which says nothing (RFC 8461 §3.1, RFC 8460 §3).</summary>
+    public static string? Only(IReadOnlyList<string> records, string version)
+    {
+        string? only = null;
+        foreach (string record in records)
+        {
+            if (HasVersion(record, version))
+            {
+                if (only is not null)
+                {
+                    return null;
+                }
+
+                only = record;
+            }
+        }
+
+        return only;
+    }
+
     /// <summary>The fields behind the version, in their order; false where the record breaks the rules. Values are not looked at, but that none is empty.</summary>
     public static bool TryRead(ReadOnlySpan<char> record, string version, [NotNullWhen(true)] out List<KeyValuePair<string, string>>? fields)
     {

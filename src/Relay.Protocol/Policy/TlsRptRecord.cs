@@ -12,21 +12,7 @@ public static class TlsRptRecord
     public static bool TryFind(IReadOnlyList<string> records, [NotNullWhen(true)] out IReadOnlyList<Uri>? places)
     {
         places = null;
-        string? only = null;
-        foreach (string record in records)
-        {
-            if (PolicyFields.HasVersion(record, Version))
-            {
-                if (only is not null)
-                {
-                    return false;
-                }
-
-                only = record;
-            }
-        }
-
-        return only is not null && TryParse(only, out places);
+        return PolicyFields.Only(records, Version) is { } only && TryParse(only, out places);
     }
 
     /// <summary>The places to send reports to, mailto: or https:; others are left out. False for what isn't such a record by the letter.</summary>

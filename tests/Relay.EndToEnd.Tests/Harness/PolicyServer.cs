@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
-using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
@@ -10,25 +9,21 @@ namespace Relay.EndToEnd.Tests.Harness;
 /// <summary>A web server for MTA-STS policies: a script answers each request, by the name it was asked under. Members are safe on any thread.</summary>
 internal sealed class PolicyServer : IAsyncDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly SessionListener _listener;
     private readonly Func<string, X509Certificate2> _certificateFor;
     private readonly Func<string, string?> _answer;
-    private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<string> _asked = new();
     private readonly ConcurrentQueue<byte[]> _posted = new();
-    private readonly ConcurrentDictionary<Task, bool> _sessions = new();
-    private readonly Task _accepting;
 
     /// <summary><paramref name="answer"/> gives the whole response to a request for a host, or null to leave it open.</summary>
     public PolicyServer(Func<string, X509Certificate2> certificateFor, Func<string, string?> answer)
     {
         _certificateFor = certificateFor;
         _answer = answer;
-        _listener.Start(200);
-        _accepting = AcceptAsync();
+        _listener = new SessionListener(new IPEndPoint(IPAddress.Loopback, 0), ServeAsync);
     }
 
-    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+    public int Port => _listener.Port;
 
     /// <summary>The hosts that were asked for, once for each request.</summary>
     public IReadOnlyList<string> Asked => [.. _asked];
@@ -42,73 +37,42 @@ internal sealed class PolicyServer : IAsyncDisposable
 
     public static string Response(string status, string body = "", string headers = "") => $"HTTP/1.1 {status}\r\n{headers}Content-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}";
 
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        _listener.Stop();
-        await _accepting;
-        await Task.WhenAll(_sessions.Keys);
-        _stop.Dispose();
-    }
+    public ValueTask DisposeAsync() => _listener.DisposeAsync();
 
-    private async Task AcceptAsync()
+    private async Task ServeAsync(Stream stream, CancellationToken stop)
     {
-        try
-        {
-            while (true)
-            {
-                Socket socket = await _listener.AcceptSocketAsync(_stop.Token);
-                _sessions.TryAdd(Task.Run(() => ServeAsync(socket), CancellationToken.None), true);
-            }
-        }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
-        {
-            // The listener was stopped.
-        }
-    }
-
-    private async Task ServeAsync(Socket socket)
-    {
-        await using var stream = new NetworkStream(socket, ownsSocket: true);
         await using var tls = new SslStream(stream);
-        try
+        await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificateSelectionCallback = (_, host) => _certificateFor(host!) }, stop);
+        var lines = new LineStream(tls);
+        string host = "";
+        int length = 0;
+        while (await lines.ReadLineAsync(stop) is { Length: > 0 } line)
         {
-            await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificateSelectionCallback = (_, host) => _certificateFor(host!) }, _stop.Token);
-            var lines = new LineStream(tls);
-            string host = "";
-            int length = 0;
-            while (await lines.ReadLineAsync(_stop.Token) is { Length: > 0 } line)
-            {
-                string[] field = Encoding.ASCII.GetString(line.Span).Split(": ", 2);
-                host = field[0].Equals("Host", StringComparison.OrdinalIgnoreCase) ? field[1].Split(':')[0] : host;
-                length = field[0].Equals("Content-Length", StringComparison.OrdinalIgnoreCase) ? int.Parse(field[1], System.Globalization.CultureInfo.InvariantCulture) : length;
-            }
-
-            if (host.Length == 0)
-            {
-                // It didn't like the certificate.
-                return;
-            }
-
-            if (length > 0)
-            {
-                _posted.Enqueue(await lines.ReadExactlyAsync(length, _stop.Token));
-            }
-
-            _asked.Enqueue(host);
-            if (_answer(host) is { } answer)
-            {
-                await lines.WriteAsync(answer, _stop.Token);
-                await tls.ShutdownAsync();
-            }
-            else
-            {
-                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, _stop.Token);
-            }
+            string[] field = Encoding.ASCII.GetString(line.Span).Split(": ", 2);
+            host = field[0].Equals("Host", StringComparison.OrdinalIgnoreCase) ? field[1].Split(':')[0] : host;
+            length = field[0].Equals("Content-Length", StringComparison.OrdinalIgnoreCase) ? int.Parse(field[1], System.Globalization.CultureInfo.InvariantCulture) : length;
         }
-        catch (Exception e) when (e is IOException or OperationCanceledException or SocketException or System.Security.Authentication.AuthenticationException)
+
+        if (host.Length == 0)
         {
-            // It went away, or the server was stopped.
+            // It didn't like the certificate.
+            return;
+        }
+
+        if (length > 0)
+        {
+            _posted.Enqueue(await lines.ReadExactlyAsync(length, stop));
+        }
+
+        _asked.Enqueue(host);
+        if (_answer(host) is { } answer)
+        {
+            await lines.WriteAsync(answer, stop);
+            await tls.ShutdownAsync();
+        }
+        else
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop);
         }
     }
 }

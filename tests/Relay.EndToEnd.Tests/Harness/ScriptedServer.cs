@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using System.Net.Sockets;
 
 namespace Relay.EndToEnd.Tests.Harness;
 
@@ -10,26 +9,22 @@ namespace Relay.EndToEnd.Tests.Harness;
 /// </summary>
 internal sealed class ScriptedServer : IAsyncDisposable
 {
-    private readonly TcpListener _listener;
+    private readonly SessionListener _listener;
     private readonly ServerScript _script;
-    private readonly CancellationTokenSource _stop = new();
-    private readonly ConcurrentDictionary<Task, bool> _sessions = new();
     private readonly ConcurrentQueue<ArrivedMessage> _messages = new();
     private readonly ConcurrentQueue<string> _commands = new();
-    private readonly Task _accepting;
 
     private ScriptedServer(string address, int port, ServerScript script)
     {
         Address = address;
         _script = script;
-        _listener = new TcpListener(IPAddress.Parse(address), port);
-        _listener.Start(1000);
-        _accepting = AcceptAsync();
+        // The peer went away (a killed relay does) or the server was stopped: what was not answered 250 was not recorded.
+        _listener = new SessionListener(new IPEndPoint(IPAddress.Parse(address), port), ServeAsync, e => _commands.Enqueue($"({e.GetType().Name}: {e.Message})"));
     }
 
     public string Address { get; }
 
-    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+    public int Port => _listener.Port;
 
     /// <summary>A smtp:// URI, as [[route]] wants it.</summary>
     public string Url => $"smtp://{Address}:{Port}";
@@ -48,45 +43,11 @@ internal sealed class ScriptedServer : IAsyncDisposable
         () => $"{what} at {Url}\n{string.Join('\n', _commands.TakeLast(20))}",
         within);
 
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        _listener.Stop();
-        await _accepting;
-        await Task.WhenAll(_sessions.Keys);
-        _stop.Dispose();
-    }
+    public ValueTask DisposeAsync() => _listener.DisposeAsync();
 
-    private async Task AcceptAsync()
+    private async Task ServeAsync(Stream stream, CancellationToken stop)
     {
-        try
-        {
-            while (true)
-            {
-                Socket socket = await _listener.AcceptSocketAsync(_stop.Token);
-                socket.NoDelay = true;
-                Task session = Task.Run(() => ServeAsync(socket), CancellationToken.None);
-                _sessions.TryAdd(session, true);
-            }
-        }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
-        {
-            // The listener was stopped.
-        }
-    }
-
-    private async Task ServeAsync(Socket socket)
-    {
-        await using var stream = new NetworkStream(socket, ownsSocket: true);
         await using var session = new ScriptedSession(stream, _script, _commands.Enqueue, _messages.Enqueue);
-        try
-        {
-            await session.RunAsync(_stop.Token);
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException or SocketException or System.Security.Authentication.AuthenticationException)
-        {
-            // The peer went away (a killed relay does) or the server was stopped: what was not answered 250 was not recorded.
-            _commands.Enqueue($"({e.GetType().Name}: {e.Message})");
-        }
+        await session.RunAsync(stop);
     }
 }

@@ -13,26 +13,21 @@ namespace Relay.EndToEnd.Tests.Harness;
 /// </summary>
 internal sealed class TroubledServer : IAsyncDisposable
 {
-    private readonly TcpListener _listener;
+    private readonly SessionListener _listener;
     private readonly TlsTrouble _trouble;
     private readonly SslStreamCertificateContext? _certificate;
     private readonly IPEndPoint? _behind;
-    private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<WireTap> _wires = new();
     private readonly ConcurrentQueue<bool> _taken = new();
     private readonly ConcurrentQueue<string> _mails = new();
     private readonly ConcurrentQueue<string?> _clients = new();
-    private readonly ConcurrentDictionary<Task, bool> _sessions = new();
-    private readonly Task _accepting;
 
     public TroubledServer(IPEndPoint endPoint, TlsTrouble trouble, X509Certificate2? certificate, X509Certificate2[] shown, IPEndPoint? behind = null)
     {
         _trouble = trouble;
         _certificate = certificate is null ? null : SslStreamCertificateContext.Create(certificate, [.. shown], offline: true);
         _behind = behind;
-        _listener = new TcpListener(endPoint);
-        _listener.Start(100);
-        _accepting = AcceptAsync();
+        _listener = new SessionListener(endPoint, ServeAsync);
     }
 
     public int Connections => _wires.Count;
@@ -49,95 +44,63 @@ internal sealed class TroubledServer : IAsyncDisposable
     /// <summary>Whether these octets came over the wire as they are.</summary>
     public bool Saw(string text) => _wires.Any(w => w.Seen.AsSpan().IndexOf(Encoding.ASCII.GetBytes(text)) >= 0);
 
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        _listener.Stop();
-        await _accepting;
-        await Task.WhenAll(_sessions.Keys);
-        _stop.Dispose();
-    }
+    public ValueTask DisposeAsync() => _listener.DisposeAsync();
 
-    private async Task AcceptAsync()
+    private async Task ServeAsync(Stream stream, CancellationToken stop)
     {
-        try
-        {
-            while (true)
-            {
-                Socket socket = await _listener.AcceptSocketAsync(_stop.Token);
-                socket.NoDelay = true;
-                _sessions.TryAdd(Task.Run(() => ServeAsync(socket), CancellationToken.None), true);
-            }
-        }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
-        {
-            // The listener was stopped.
-        }
-    }
-
-    private async Task ServeAsync(Socket socket)
-    {
-        await using var stream = new NetworkStream(socket, ownsSocket: true);
         var wire = new WireTap(stream);
         _wires.Enqueue(wire);
-        try
-        {
-            await SessionAsync(wire, tls: false);
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException or SocketException or System.Security.Authentication.AuthenticationException)
-        {
-            // It went away, or the server was stopped.
-        }
+        await SessionAsync(wire, tls: false, stop);
     }
 
-    private async Task SessionAsync(Stream wire, bool tls)
+    private async Task SessionAsync(Stream wire, bool tls, CancellationToken stop)
     {
         var lines = new LineStream(wire);
         if (!tls)
         {
-            await lines.WriteAsync("220 mx.test ESMTP\r\n", _stop.Token);
+            await lines.WriteAsync("220 mx.test ESMTP\r\n", stop);
         }
 
-        while (await lines.ReadLineAsync(_stop.Token) is { } line)
+        while (await lines.ReadLineAsync(stop) is { } line)
         {
             string command = Encoding.Latin1.GetString(line.Span);
             switch (command.Split(' ', ':')[0].ToUpperInvariant())
             {
                 case "EHLO":
-                    await lines.WriteAsync(tls ? "250-mx.test\r\n250 REQUIRETLS\r\n" : _trouble == TlsTrouble.NoStartTls ? "250 mx.test\r\n" : "250-mx.test\r\n250 STARTTLS\r\n", _stop.Token);
+                    await lines.WriteAsync(tls ? "250-mx.test\r\n250 REQUIRETLS\r\n" : _trouble == TlsTrouble.NoStartTls ? "250 mx.test\r\n" : "250-mx.test\r\n250 STARTTLS\r\n", stop);
                     break;
                 case "STARTTLS":
                     if (_trouble == TlsTrouble.Refuses454)
                     {
-                        await lines.WriteAsync("454 4.7.0 TLS not available\r\n", _stop.Token);
+                        await lines.WriteAsync("454 4.7.0 TLS not available\r\n", stop);
                         break;
                     }
 
-                    await StartTlsAsync(wire);
+                    await StartTlsAsync(wire, stop);
                     return;
                 case "DATA":
-                    await lines.WriteAsync("354 Go ahead\r\n", _stop.Token);
-                    while (await lines.ReadLineAsync(_stop.Token) is { } content && content.Span is not [(byte)'.'])
+                    await lines.WriteAsync("354 Go ahead\r\n", stop);
+                    while (await lines.ReadLineAsync(stop) is { } content && content.Span is not [(byte)'.'])
                     {
                     }
 
                     _taken.Enqueue(tls);
-                    await lines.WriteAsync("250 2.0.0 Got it\r\n", _stop.Token);
+                    await lines.WriteAsync("250 2.0.0 Got it\r\n", stop);
                     break;
                 case "QUIT":
-                    await lines.WriteAsync("221 2.0.0 Bye\r\n", _stop.Token);
+                    await lines.WriteAsync("221 2.0.0 Bye\r\n", stop);
                     return;
                 case "MAIL":
                     _mails.Enqueue(command);
                     goto default;
                 default:
-                    await lines.WriteAsync("250 2.0.0 OK\r\n", _stop.Token);
+                    await lines.WriteAsync("250 2.0.0 OK\r\n", stop);
                     break;
             }
         }
     }
 
-    private async Task StartTlsAsync(Stream wire)
+    private async Task StartTlsAsync(Stream wire, CancellationToken stop)
     {
         string more = _trouble switch
         {
@@ -145,26 +108,26 @@ internal sealed class TroubledServer : IAsyncDisposable
             TlsTrouble.InjectsReply => "250-mx.test\r\n250 8BITMIME\r\n",
             _ => "",
         };
-        await wire.WriteAsync(Encoding.ASCII.GetBytes("220 2.0.0 Go ahead\r\n" + more), _stop.Token);
+        await wire.WriteAsync(Encoding.ASCII.GetBytes("220 2.0.0 Go ahead\r\n" + more), stop);
         if (_behind is { } behind)
         {
             using var client = new TcpClient();
-            await client.ConnectAsync(behind, _stop.Token);
+            await client.ConnectAsync(behind, stop);
             await using NetworkStream other = client.GetStream();
-            await Task.WhenAny(wire.CopyToAsync(other, _stop.Token), other.CopyToAsync(wire, _stop.Token));
+            await Task.WhenAny(wire.CopyToAsync(other, stop), other.CopyToAsync(wire, stop));
             return;
         }
 
         switch (_trouble)
         {
             case TlsTrouble.Alert:
-                await wire.ReadAtLeastAsync(new byte[100], 5, cancellationToken: _stop.Token);
+                await wire.ReadAtLeastAsync(new byte[100], 5, cancellationToken: stop);
                 // A fatal handshake_failure (RFC 8446 §6).
-                await wire.WriteAsync(new byte[] { 21, 3, 3, 0, 2, 2, 40 }, _stop.Token);
+                await wire.WriteAsync(new byte[] { 21, 3, 3, 0, 2, 2, 40 }, stop);
                 return;
             case TlsTrouble.Stalls or TlsTrouble.Garbage:
                 byte[] nothing = new byte[4096];
-                while (await wire.ReadAsync(nothing, _stop.Token) > 0)
+                while (await wire.ReadAsync(nothing, stop) > 0)
                 {
                 }
 
@@ -184,13 +147,13 @@ internal sealed class TroubledServer : IAsyncDisposable
                     _clients.Enqueue(certificate?.Subject);
                     return !_clients.IsEmpty;
                 },
-            }, _stop.Token);
+            }, stop);
         if (_trouble == TlsTrouble.ClosesEarly)
         {
             await tls.ShutdownAsync();
             return;
         }
 
-        await SessionAsync(tls, tls: true);
+        await SessionAsync(tls, tls: true, stop);
     }
 }
