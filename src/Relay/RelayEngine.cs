@@ -11,6 +11,7 @@ using Relay.Flow.Queue;
 using Relay.Flow.Route;
 using Relay.Flow.Send;
 using Relay.Flow.Settle;
+using Relay.Protocol.Message;
 using Relay.Spool;
 using Relay.Telemetry;
 using Relay.Tls;
@@ -48,6 +49,8 @@ public sealed class RelayEngine : IAsyncDisposable
     private ReportMessage? _reports;
     private MessageSigner? _signer;
     private DeliveryLoop? _delivery;
+    private QueueOrders? _orders;
+    private QueueView? _view;
     private Task _scheduler = Task.CompletedTask;
     private Task _recovery = Task.CompletedTask;
     private Task _readBack = Task.CompletedTask;
@@ -104,6 +107,19 @@ public sealed class RelayEngine : IAsyncDisposable
         site = null;
         return _queue?.DescribeDestination(domain, out site);
     }
+
+    /// <summary>A message that waits, and why each of its recipients isn't gone; null when none of this id does, as far as <see cref="IsSearching"/> isn't true. <paramref name="header"/>: with its header section.</summary>
+    public MessageStatus? Find(QueueId id, bool header) => _view?.Describe(id, header);
+
+    /// <summary>Not all mail of before the start has been found yet.</summary>
+    public bool IsSearching => !_recovery.IsCompleted;
+
+    /// <summary>
+    /// Does what an operator orders with mail that waits, durably; <paramref name="who"/> is for the log. Orders come one after the other, and <paramref name="cancel"/> ends the wait for those before. Given up is what is bounced or
+    /// dropped a little later, when the answer is there already. Not before the start.
+    /// </summary>
+    public Task<OrderAnswer> OrderAsync(QueueOrder order, QueueSelector selector, string who, CancellationToken cancel) =>
+        _orders?.DoAsync(order, selector, who, cancel) ?? throw new InvalidOperationException("the engine has not been started");
 
     /// <summary>As <see cref="Destinations"/>, of the sites that are known, by what is ready there.</summary>
     public IReadOnlyList<SiteStatus> Sites(bool byName, int most, out int total)
@@ -219,10 +235,12 @@ public sealed class RelayEngine : IAsyncDisposable
         DeliverySettings settings = SettingsFor(options);
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
-        MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
+        MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site), () => _delivery!.SettleOrdered(_queue!));
         ReportMessage reports = _reports = new ReportMessage(spool, queue, signer, options.Hostname, options.Reports, _time);
         _settlement = new Settlement(spool, queue, reports, _deliveries, _metrics, settings.Retry, ClassRules.With(options.Delivery.Classes), _time, Random.Shared, _log);
         _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, _metrics, settings, MaximumWorkers);
+        _orders = new QueueOrders(spool, queue, _deliveries, _time, _log);
+        _view = new QueueView(spool, queue, _time);
         _metrics.ObserveQueue(() => queue.Depth, () => spool.Parked);
         _metrics.ObserveSpool(
             () => (spool.Count(SpoolStatus.Healthy), spool.Count(SpoolStatus.Full), spool.Count(SpoolStatus.Failed)), options.Spool.Durability == Durability.Sync ? "sync" : "os");

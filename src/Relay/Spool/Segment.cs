@@ -1,3 +1,5 @@
+using Relay.Protocol.Message;
+
 namespace Relay.Spool;
 
 /// <summary>
@@ -13,6 +15,8 @@ internal sealed class Segment(int file, string path, long number, ulong generati
     private bool _retired;
     private long _liveLength;
     private int _parked;
+    private ulong _lowestId = ulong.MaxValue;
+    private ulong _highestId;
 
     internal int File => file;
 
@@ -46,6 +50,8 @@ internal sealed class Segment(int file, string path, long number, ulong generati
             message.NextInSegment = _first;
             _first?.PreviousInSegment = message;
             _first = message;
+            _lowestId = Math.Min(_lowestId, message.Id.Value);
+            _highestId = Math.Max(_highestId, message.Id.Value);
             _liveLength += message.RecordLength;
         }
     }
@@ -86,6 +92,21 @@ internal sealed class Segment(int file, string path, long number, ulong generati
         {
             _parked--;
             _liveLength -= message.RecordLength;
+        }
+    }
+
+    /// <summary>A message that <see cref="Messages"/> would give; null when it isn't here. Ids rise with time, so most segments are passed over without a look at their messages.</summary>
+    internal SpooledMessage? Find(QueueId id)
+    {
+        lock (_gate)
+        {
+            SpooledMessage? message = id.Value < _lowestId || id.Value > _highestId ? null : _first;
+            while (message is not null && message.Id != id)
+            {
+                message = message.NextInSegment;
+            }
+
+            return message;
         }
     }
 
