@@ -121,6 +121,22 @@ public sealed class RelayEngine : IAsyncDisposable
     public Task<OrderAnswer> OrderAsync(QueueOrder order, QueueSelector selector, string who, CancellationToken cancel) =>
         _orders?.DoAsync(order, selector, who, cancel) ?? throw new InvalidOperationException("the engine has not been started");
 
+    /// <summary>What waits by tenant, in any order, and as of when: it is counted now and then.</summary>
+    public Task<(IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf)> TenantsAsync() => _view?.TenantsAsync() ?? Task.FromResult<(IReadOnlyList<TenantStatus>, DateTimeOffset)>(([], _time.GetUtcNow()));
+
+    /// <summary>What the delivery log says of a message, whether or not it still waits; null when there is no log. Throws IOException when it can't be read.</summary>
+    public async Task<DeliveryTrace?> TraceAsync(QueueId id, CancellationToken cancel)
+    {
+        if (_options.DeliveryLogPath is not { } path)
+        {
+            return null;
+        }
+
+        DateTimeOffset arrived = QueueIds.TimeOf(id);
+        IReadOnlyDictionary<string, int>? waiting = _view?.Attempts(id, ref arrived);
+        return await DeliveryLogReader.ReadAsync(path, id, arrived, waiting, cancel).ConfigureAwait(false);
+    }
+
     /// <summary>As <see cref="Destinations"/>, of the sites that are known, by what is ready there.</summary>
     public IReadOnlyList<SiteStatus> Sites(bool byName, int most, out int total)
     {

@@ -13,6 +13,13 @@ internal sealed class QueueView(MessageSpool spool, MessageQueue queue, TimeProv
     /// <summary>What is shown of a header section at most.</summary>
     public const int MaximumHeader = 64 * 1024;
 
+    private static readonly TimeSpan CountedEvery = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan CountedWithin = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _gate = new();
+    private (IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf) _tenants = ([], DateTimeOffset.MinValue);
+    private Task<(IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf)>? _counting;
+
     /// <summary>Null when no message of this id waits.</summary>
     public MessageStatus? Describe(QueueId id, bool header)
     {
@@ -45,6 +52,72 @@ internal sealed class QueueView(MessageSpool spool, MessageQueue queue, TimeProv
             Header = header ? Header(message, out cut) : null,
             IsHeaderCut = cut,
         };
+    }
+
+    /// <summary>
+    /// The recipients of a message that waits, with the attempts that each has had (int.MaxValue: it has come to its end); null when it doesn't wait, or when an operator has spoken of it since, which isn't counted. <paramref name="arrived"/>: lowered to its arrival,
+    /// where the clock had been set back before it came.
+    /// </summary>
+    public IReadOnlyDictionary<string, int>? Attempts(QueueId id, ref DateTimeOffset arrived)
+    {
+        if (spool.Find(id) is not { } found)
+        {
+            return null;
+        }
+
+        arrived = found.Message.Arrived < arrived ? found.Message.Arrived : arrived;
+        IReadOnlyList<PendingRecipient> pending = MessageSpool.Pending(found.Message);
+        var attempts = new Dictionary<string, int>();
+        foreach (ReadOnlySpan<byte> recipient in found.Message.Envelope)
+        {
+            attempts[Encoding.UTF8.GetString(recipient)] = int.MaxValue;
+        }
+
+        foreach (PendingRecipient recipient in pending)
+        {
+            attempts[found.Message.Envelope.RecipientText(recipient.Recipient)] = recipient.Attempts;
+        }
+
+        return pending.Any(static p => p.WasOrdered) ? null : attempts;
+    }
+
+    /// <summary>
+    /// What waits by tenant, and as of when: counted by a look at every message, at most every ten seconds, and not waited for while there is an answer of this minute. Parked mail isn't counted.
+    /// </summary>
+    public async Task<(IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf)> TenantsAsync()
+    {
+        Task<(IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf)>? counting = null;
+        lock (_gate)
+        {
+            DateTimeOffset now = time.GetUtcNow();
+            if (now - _tenants.AsOf > CountedEvery)
+            {
+                counting = _counting is { IsCompleted: false } ? _counting : _counting = Task.Run(CountTenants);
+            }
+
+            if (now - _tenants.AsOf < CountedWithin)
+            {
+                return _tenants;
+            }
+        }
+
+        return await counting!.ConfigureAwait(false);
+    }
+
+    private (IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf) CountTenants()
+    {
+        var tenants = new Dictionary<string, TenantStatus>();
+        foreach (SpooledMessage message in spool.All())
+        {
+            string name = queue.TenantOf(message);
+            TenantStatus tenant = tenants.TryGetValue(name, out TenantStatus? known) ? known : tenants[name] = new TenantStatus { Name = name };
+            tenant.Add(message.Size, message.Arrived, message.Ordered > 0);
+        }
+
+        lock (_gate)
+        {
+            return _tenants = ([.. tenants.Values], time.GetUtcNow());
+        }
     }
 
     private List<RecipientStatus> Recipients(FoundMessage found)

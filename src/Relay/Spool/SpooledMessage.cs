@@ -146,7 +146,7 @@ internal sealed class SpooledMessage
             if (!IsSettled(i))
             {
                 (int attempts, int turn, long at) = Deferral(i);
-                pending[next++] = new PendingRecipient(i, attempts, attempts == 0 && turn == 0 ? Arrived : new DateTimeOffset(at, TimeSpan.Zero));
+                pending[next++] = new PendingRecipient(i, attempts, attempts == 0 && turn == 0 ? Arrived : new DateTimeOffset(at, TimeSpan.Zero)) { WasOrdered = turn > 0 };
             }
         }
 
