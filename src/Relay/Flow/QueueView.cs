@@ -14,11 +14,17 @@ internal sealed class QueueView(MessageSpool spool, MessageQueue queue, TimeProv
     public const int MaximumHeader = 64 * 1024;
 
     private static readonly TimeSpan CountedEvery = TimeSpan.FromSeconds(10);
+
+    /// <summary>Counting takes a hundredth of one processor's time at most…</summary>
+    private const int Rest = 100;
+
+    /// <summary>…but for answers that would be older than this.</summary>
     private static readonly TimeSpan CountedWithin = TimeSpan.FromMinutes(1);
 
     private readonly Lock _gate = new();
     private (IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf) _tenants = ([], DateTimeOffset.MinValue);
     private Task<(IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf)>? _counting;
+    private TimeSpan _countTime;
 
     /// <summary>Null when no message of this id waits.</summary>
     public MessageStatus? Describe(QueueId id, bool header)
@@ -82,7 +88,7 @@ internal sealed class QueueView(MessageSpool spool, MessageQueue queue, TimeProv
     }
 
     /// <summary>
-    /// What waits by tenant, and as of when: counted by a look at every message, at most every ten seconds, and not waited for while there is an answer of this minute. Parked mail isn't counted.
+    /// What waits by tenant, and as of when: counted by a look at every message, every ten seconds or more seldom, and not waited for while there is an answer of this minute. Parked mail isn't counted.
     /// </summary>
     public async Task<(IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf)> TenantsAsync()
     {
@@ -90,7 +96,7 @@ internal sealed class QueueView(MessageSpool spool, MessageQueue queue, TimeProv
         lock (_gate)
         {
             DateTimeOffset now = time.GetUtcNow();
-            if (now - _tenants.AsOf > CountedEvery)
+            if (now - _tenants.AsOf > CountedEvery && now - _tenants.AsOf > _countTime * Rest)
             {
                 counting = _counting is { IsCompleted: false } ? _counting : _counting = Task.Run(CountTenants);
             }
@@ -99,13 +105,16 @@ internal sealed class QueueView(MessageSpool spool, MessageQueue queue, TimeProv
             {
                 return _tenants;
             }
+
+            counting ??= _counting = Task.Run(CountTenants);
         }
 
-        return await counting!.ConfigureAwait(false);
+        return await counting.ConfigureAwait(false);
     }
 
     private (IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf) CountTenants()
     {
+        long started = time.GetTimestamp();
         var tenants = new Dictionary<string, TenantStatus>();
         foreach (SpooledMessage message in spool.All())
         {
@@ -116,6 +125,7 @@ internal sealed class QueueView(MessageSpool spool, MessageQueue queue, TimeProv
 
         lock (_gate)
         {
+            _countTime = time.GetElapsedTime(started);
             return _tenants = ([.. tenants.Values], time.GetUtcNow());
         }
     }

@@ -154,10 +154,17 @@ internal sealed class MessageSpool : IAsyncDisposable
     /// <summary>A message that is not gone, by its id; null when there is none. Mail of before that recovery has not found yet isn't found here either. May read the disk on the caller's thread, where mail is parked.</summary>
     public FoundMessage? Find(QueueId id)
     {
-        // Looked for in memory again at the end: it may have been read back meanwhile.
-        return FindInMemory(id) is { } there ? new FoundMessage(there, IsParked: false)
-            : Parked > 0 && _directories.Select(d => d.FindParked(id)).FirstOrDefault(static m => m is not null) is { } parked && FindInMemory(id) is null ? new FoundMessage(parked, IsParked: true)
+        // Asked before the first look: what was parked then may be read back before the second.
+        bool parked = Parked > 0;
+        if (FindInMemory(id) is { } there)
+        {
+            return new FoundMessage(there, IsParked: false);
+        }
+
+        SpooledMessage? onDisk = parked ? _directories.Select(d => d.FindParked(id)).FirstOrDefault(static m => m is not null) : null;
+        return !parked ? null
             : FindInMemory(id) is { } back ? new FoundMessage(back, IsParked: false)
+            : onDisk is not null ? new FoundMessage(onDisk, IsParked: true)
             : null;
     }
 

@@ -1,4 +1,6 @@
+using Microsoft.Extensions.Time.Testing;
 using Relay.Flow;
+using Relay.Flow.Queue;
 using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
 using Relay.Spool;
@@ -287,6 +289,20 @@ public sealed class QueueOrderTests
         last.Apply([release]);
         last.Apply([hold]);
         Assert.Equal((0, RecipientOrder.None), (last.Ordered, last.OrderOf(0)));
+    }
+
+    [Fact]
+    public void Mail_released_while_it_is_recovered_is_ready_and_does_not_wait_for_the_end_of_time()
+    {
+        var looked = new List<Destination>();
+        var time = new FakeTimeProvider();
+        var queue = new MessageQueue(
+            time, static _ => null, static _ => throw new InvalidOperationException(), new TenantTable([]), new RetrySchedule([TimeSpan.FromMinutes(1)], TimeSpan.FromDays(1), TimeSpan.FromDays(1)), looked.Add, static _ => { }, static () => { });
+
+        queue.Recover(new RecoveredMessage(Message(), [new PendingRecipient(0, 1, RecipientUpdate.TimeOf(RecipientOrder.Hold))]));
+
+        Assert.Equal("a.example", Assert.Single(looked).Name);
+        Assert.Equal(1, looked[0].Held);
     }
 
     private static SpooledMessage Message()

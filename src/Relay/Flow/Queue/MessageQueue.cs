@@ -289,7 +289,15 @@ internal sealed class MessageQueue
         }
         else if (Unordered(message) is { } rest)
         {
-            _scheduled.Add(rest);
+            if (RecipientUpdate.OrderOf(rest.NextAttempt.UtcTicks) == RecipientOrder.None)
+            {
+                _scheduled.Add(rest);
+                return;
+            }
+
+            // It was released after its time, which stands for the order, had been read.
+            Retry(rest, rest.Recipients, rest.Attempts, NotBefore(rest, _time.GetUtcNow()));
+            rest.Destination.Release();
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed class Settlement(
         int attempts = message.Attempts + 1;
         Classify(result);
         DateTimeOffset? next = _schedule.Next(message.Message, attempts, now, random);
-        bool ordered = message.Message.Ordered > 0 && Array.Exists(message.Recipients, r => MessageSpool.OrderOf(message.Message, r) != RecipientOrder.None);
+        bool ordered = message.Message.Ordered > 0 && IsOrdered(message);
         if (next is null && ordered)
         {
             // What an operator holds doesn't end because its time is over. The others have one more try for it.
@@ -105,6 +105,9 @@ internal sealed class Settlement(
     };
 
     private static bool IsGivenUp(in RecipientOutcome outcome, DateTimeOffset? next) => Happened(outcome, next) is DeliveryEvent.Bounced or DeliveryEvent.Expired;
+
+    /// <summary>An operator wants something else of some of the recipients than that they are tried. Apart, so that the usual way allocates nothing for it.</summary>
+    private static bool IsOrdered(QueuedMessage message) => Array.Exists(message.Recipients, r => MessageSpool.OrderOf(message.Message, r) != RecipientOrder.None);
 
     private static void Defer(AttemptResult result)
     {
