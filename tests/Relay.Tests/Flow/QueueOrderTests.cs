@@ -87,6 +87,8 @@ public sealed class QueueOrderTests
         Assert.Equal(1, dropped.Messages);
         Assert.Equal("dropping", Held(relay, id).Recipients[0].State);
         gate.Set();
+        // The clock stands still: it obeys when it comes back, and not when its next attempt would be.
+        await Eventually.True(() => Find(relay, id) is null, "that it is gone");
         await relay.PassTimeUntil(() => relay.Log(end).Count == 1 && relay.Engine.Why("a.example", out _)?.Messages is 0 or null, "the end");
         await relay.PassTimeUntil(PassedBy(relay, TimeSpan.FromHours(1)), "an hour", TimeSpan.FromMinutes(1));
 
@@ -112,6 +114,23 @@ public sealed class QueueOrderTests
         await using EngineFixture after = await CrashAsync(relay);
         await after.PassTimeUntil(() => Find(after, id) is not null, "the recovery");
         Assert.Equal("held", Held(after, id).Recipients[0].State);
+    }
+
+    [Fact]
+    public async Task Mail_held_while_its_last_attempt_is_made_does_not_expire_with_it()
+    {
+        await using EngineFixture relay = Fixture();
+        relay.Options = relay.Options with { Delivery = relay.Options.Delivery with { Expire = TimeSpan.FromMinutes(1) } };
+        using var gate = new ManualResetEventSlim();
+        string id = await SendingAsync(relay, gate, "450 4.0.0 not now");
+
+        await OrderAsync(relay, QueueOrder.Hold, id);
+        await relay.PassTimeUntil(PassedBy(relay, TimeSpan.FromMinutes(2)), "the end of its time", TimeSpan.FromSeconds(1));
+        gate.Set();
+        await relay.PassTimeUntil(() => relay.Log("deferred").Count == 1 || relay.Log("expired").Count == 1, "the deferral");
+
+        Assert.Equal(["received", "held", "deferred"], Events(relay, id));
+        Assert.Equal("held", Held(relay, id).Recipients[0].State);
     }
 
     [Fact]
@@ -180,8 +199,7 @@ public sealed class QueueOrderTests
         await using EngineFixture relay = await Fixture().StartAsync();
         relay.Server.Reachable = static _ => false;
         string id = await relay.SendAsync("s@source.example", ["x@a.example"]);
-        await relay.PassTimeUntil(() => relay.Log("deferred").Count == 1, "the deferral");
-        Assert.Equal("suspended", Assert.Single(relay.Engine.Sites(false, 10, out _)).Limit);
+        await relay.PassTimeUntil(() => relay.Engine.Sites(false, 10, out _) is [{ Limit: "suspended" }] && Held(relay, id).Recipients[0].State == "scheduled", "the deferral");
         relay.Server.Reachable = static _ => true;
 
         DateTimeOffset before = relay.Time.GetUtcNow();
