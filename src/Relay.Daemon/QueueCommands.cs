@@ -16,36 +16,42 @@ internal static class QueueCommands
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private static readonly Option<string?> Admin = new("--admin") { Description = "Where the relay's admin listener is, instead of what the configuration says.", HelpName = "ADDRESS:PORT" };
+    public static readonly Option<string?> Admin = new("--admin") { Description = "Where the relay's admin listener is, instead of what the configuration says.", HelpName = "ADDRESS:PORT" };
 
-    private static readonly Option<bool> Json = new("--json") { Description = "Prints what the relay answered, as JSON." };
+    public static readonly Option<bool> Json = new("--json") { Description = "Prints what the relay answered, as JSON." };
 
     public static Command Queue(Option<string?> config)
     {
-        var by = new Option<string>("--by") { Description = "domain or site.", DefaultValueFactory = static _ => "domain" };
-        by.AcceptOnlyFromAmong("domain", "site");
-        var sort = new Option<string>("--sort") { Description = "count or name.", DefaultValueFactory = static _ => "count" };
-        sort.AcceptOnlyFromAmong("count", "name");
+        var by = new Option<string>("--by") { Description = "domain, site or tenant.", DefaultValueFactory = static _ => "domain" };
+        by.AcceptOnlyFromAmong("domain", "site", "tenant");
+        var sort = new Option<string>("--sort") { Description = "count or name; tenants also by age (of the oldest message) or size.", DefaultValueFactory = static _ => "count" };
+        sort.AcceptOnlyFromAmong("count", "name", "age", "size");
         var limit = new Option<int>("--limit") { Description = "So many lines at most.", DefaultValueFactory = static _ => 100 };
-        var queue = new Command("queue", "What waits in the running relay, by domain or by site, with what holds it back.") { by, sort, limit, Json, Admin, config };
+        var queue = new Command("queue", "What waits in the running relay, by domain, site or tenant, with what holds it back; and what can be done with it.") { by, sort, limit, Json, Admin, config };
+        queue.Add(MessageCommands.Show(config));
+        foreach (Command order in MessageCommands.Orders(config))
+        {
+            queue.Add(order);
+        }
+
         queue.SetAction((parsed, stop) =>
         {
-            bool sites = parsed.GetValue(by) == "site";
             string path = string.Create(CultureInfo.InvariantCulture, $"/queue?by={parsed.GetValue(by)}&sort={parsed.GetValue(sort)}&limit={parsed.GetValue(limit)}");
-            return AskAsync(parsed, config, path, body => Print(body, sites), stop);
+            return AskAsync(parsed, config, HttpMethod.Get, path, body => Print(body, parsed.GetValue(by)!), stop);
         });
         return queue;
     }
 
     public static Command Why(Option<string?> config)
     {
-        var domain = new Argument<string>("DOMAIN") { Description = "The recipients' domain." };
-        var why = new Command("why", "Why mail for a domain isn't gone: what waits, what holds it back and until when, the last answer, and what the relay has learned of its hosts.") { domain, Json, Admin, config };
-        why.SetAction((parsed, stop) => AskAsync(parsed, config, "/why/" + Uri.EscapeDataString(parsed.GetValue(domain)!), Explain, stop));
+        var subject = new Argument<string>("ID|DOMAIN") { Description = "A message's id, as the client got it in its 250, or the recipients' domain." };
+        var why = new Command("why", "Why a message, or mail for a domain, isn't gone: what waits, what holds it back and until when, the last answer, and what the relay has learned of its hosts.") { subject, Json, Admin, config };
+        why.SetAction((parsed, stop) => AskAsync(parsed, config, HttpMethod.Get, "/why/" + Uri.EscapeDataString(parsed.GetValue(subject)!), Explain, stop));
         return why;
     }
 
-    private static async Task<int> AskAsync(ParseResult parsed, Option<string?> config, string path, Action<string> print, CancellationToken stop)
+    /// <summary>Asks the relay, and prints what it answered, or as JSON when that is wanted.</summary>
+    public static async Task<int> AskAsync(ParseResult parsed, Option<string?> config, HttpMethod method, string path, Action<string> print, CancellationToken stop)
     {
         ConfigResult result = ConfigFile.Load(ConfigFile.Find(parsed.GetValue(config)));
         if (result.Options is not { } options)
@@ -73,7 +79,8 @@ internal static class QueueCommands
         {
             using var http = new HttpClient { BaseAddress = new Uri($"http://{Reachable(admin)}"), Timeout = Patience };
             http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", AdminToken.Read(options.Admin.TokenPath));
-            using HttpResponseMessage response = await http.GetAsync(new Uri(path, UriKind.Relative), stop).ConfigureAwait(false);
+            using var request = new HttpRequestMessage(method, new Uri(path, UriKind.Relative));
+            using HttpResponseMessage response = await http.SendAsync(request, stop).ConfigureAwait(false);
             string body = await response.Content.ReadAsStringAsync(stop).ConfigureAwait(false);
             if (!response.IsSuccessStatusCode)
             {
@@ -101,9 +108,14 @@ internal static class QueueCommands
     private static IPEndPoint Reachable(IPEndPoint admin) =>
         admin.Address.Equals(IPAddress.Any) ? new IPEndPoint(IPAddress.Loopback, admin.Port) : admin.Address.Equals(IPAddress.IPv6Any) ? new IPEndPoint(IPAddress.IPv6Loopback, admin.Port) : admin;
 
-    private static void Print(string body, bool sites)
+    private static void Print(string body, string by)
     {
-        if (sites)
+        if (by == "tenant")
+        {
+            AdminList<TenantStatus> list = Read(body, AdminJson.Default.Tenants);
+            Table(["MESSAGES", "HELD", "OCTETS", "OLDEST", "TENANT"], list.Items.Select(static t => (string[])[Text(t.Messages), Text(t.OnHold), t.Octets.ToString(CultureInfo.InvariantCulture), Time(t.Oldest), t.Name]), list.Total, "tenants");
+        }
+        else if (by == "site")
         {
             AdminList<SiteStatus> list = Read(body, AdminJson.Default.Sites);
             Table(["READY", "CONNECTIONS", "LIMIT", "HOSTS", "WHY"], list.Items.Select(static s => (string[])[Text(s.Ready), $"{Text(s.Connections)}/{Text(s.Bears)}", s.Limit, s.Hosts, s.Why]), list.Total, "sites");
@@ -117,6 +129,11 @@ internal static class QueueCommands
 
     private static void Explain(string body)
     {
+        if (MessageCommands.TryExplain(body))
+        {
+            return;
+        }
+
         AdminWhy why = Read(body, AdminJson.Default.AdminWhy);
         DestinationStatus destination = why.Destination;
         Console.Out.WriteLine($"{destination.Name}: {Text(destination.Messages)} messages; {destination.Limit}: {destination.Why}{(destination.Until is null ? "" : $" (until {Time(destination.Until)})")}");
@@ -135,7 +152,7 @@ internal static class QueueCommands
         }
     }
 
-    private static void Table(string[] head, IEnumerable<string[]> rows, int total, string what)
+    public static void Table(string[] head, IEnumerable<string[]> rows, int total, string what)
     {
         string[][] all = [head, .. rows];
         int[] widths = [.. Enumerable.Range(0, head.Length).Select(column => all.Max(row => row[column].Length))];
@@ -151,9 +168,9 @@ internal static class QueueCommands
         }
     }
 
-    private static T Read<T>(string body, JsonTypeInfo<T> type) => JsonSerializer.Deserialize(body, type) ?? throw new JsonException("the answer is empty");
+    public static T Read<T>(string body, JsonTypeInfo<T> type) => JsonSerializer.Deserialize(body, type) ?? throw new JsonException("the answer is empty");
 
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+    public static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private static string Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) ?? "-";
+    public static string Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) ?? "-";
 }

@@ -12,6 +12,7 @@ using Relay.Flow.Route;
 using Relay.Flow.Send;
 using Relay.Flow.Settle;
 using Relay.Flow.TlsReports;
+using Relay.Protocol.Message;
 using Relay.Spool;
 using Relay.Telemetry;
 using Relay.Tls;
@@ -53,6 +54,8 @@ public sealed class RelayEngine : IAsyncDisposable
     private MessageSigner? _signer;
     private DeliveryLoop? _delivery;
     private TlsReporter? _reporter;
+    private QueueOrders? _orders;
+    private QueueView? _view;
     private Task _scheduler = Task.CompletedTask;
     private Task _reporting = Task.CompletedTask;
     private Task _recovery = Task.CompletedTask;
@@ -112,6 +115,35 @@ public sealed class RelayEngine : IAsyncDisposable
     {
         site = null;
         return _queue?.DescribeDestination(domain, out site);
+    }
+
+    /// <summary>A message that waits, and why each of its recipients isn't gone; null when none of this id does, as far as <see cref="IsSearching"/> isn't true. <paramref name="header"/>: with its header section.</summary>
+    public MessageStatus? Find(QueueId id, bool header) => _view?.Describe(id, header);
+
+    /// <summary>Not all mail of before the start has been found yet.</summary>
+    public bool IsSearching => !_recovery.IsCompleted;
+
+    /// <summary>
+    /// Does what an operator orders with mail that waits, durably; <paramref name="who"/> is for the log. Orders come one after the other, and <paramref name="cancel"/> ends the wait for those before. Given up is what is bounced or
+    /// dropped a little later, when the answer is there already. Not before the start.
+    /// </summary>
+    public Task<OrderAnswer> OrderAsync(QueueOrder order, QueueSelector selector, string who, CancellationToken cancel) =>
+        _orders?.DoAsync(order, selector, who, cancel) ?? throw new InvalidOperationException("the engine has not been started");
+
+    /// <summary>What waits by tenant, in any order, and as of when: it is counted now and then.</summary>
+    public Task<(IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf)> TenantsAsync() => _view?.TenantsAsync() ?? Task.FromResult<(IReadOnlyList<TenantStatus>, DateTimeOffset)>(([], _time.GetUtcNow()));
+
+    /// <summary>What the delivery log says of a message, whether or not it still waits; null when there is no log. Throws IOException when it can't be read.</summary>
+    public async Task<DeliveryTrace?> TraceAsync(QueueId id, CancellationToken cancel)
+    {
+        if (_options.DeliveryLogPath is not { } path)
+        {
+            return null;
+        }
+
+        DateTimeOffset arrived = QueueIds.TimeOf(id);
+        IReadOnlyDictionary<string, int>? waiting = _view?.Attempts(id, ref arrived);
+        return await DeliveryLogReader.ReadAsync(path, id, arrived, waiting, cancel).ConfigureAwait(false);
     }
 
     /// <summary>As <see cref="Destinations"/>, of the sites that are known, by what is ready there.</summary>
@@ -231,12 +263,14 @@ public sealed class RelayEngine : IAsyncDisposable
         DeliverySettings settings = SettingsFor(options);
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
-        MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site));
+        MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site), () => _delivery!.SettleOrdered(_queue!));
         ReportMessage reports = _reports = new ReportMessage(spool, queue, signer, options.Hostname, options.Reports, _time);
         _settlement = new Settlement(spool, queue, reports, _deliveries, _metrics, settings.Retry, ClassRules.With(options.Delivery.Classes), _time, Random.Shared, _log);
         _tally.Load();
         TlsReporter reporter = _reporter = new TlsReporter(_tally, spool, queue, signer, _time, Random.Shared, _log, options, _dns, HttpsOf(options));
         _delivery = new DeliveryLoop(spool, pool, _settlement, _time, _log, _metrics, settings, MaximumWorkers) { Tally = () => reporter.Tally };
+        _orders = new QueueOrders(spool, queue, _deliveries, _time, _log);
+        _view = new QueueView(spool, queue, _time);
         _metrics.ObserveQueue(() => queue.Depth, () => spool.Parked);
         _metrics.ObserveSpool(
             () => (spool.Count(SpoolStatus.Healthy), spool.Count(SpoolStatus.Full), spool.Count(SpoolStatus.Failed)), options.Spool.Durability == Durability.Sync ? "sync" : "os");

@@ -41,7 +41,7 @@ internal sealed class MemoryRelay : IAsyncDisposable
         ListenerOptions listener = options.Listeners[0];
         _deliveries = new DeliveryLog(null, time, log, _metrics);
         _spool = MessageSpool.Open(options.Spool, new MemoryStorage(), time, log);
-        _queue = new MessageQueue(time, new RouteTable(options.Routes).Find, key => new Site(key, new SiteLimit(time, Random.Shared, 1), time, static _ => { }), new TenantTable([]), new RetrySchedule([TimeSpan.FromMinutes(1)], TimeSpan.FromDays(1), TimeSpan.FromDays(1)), Settle, static _ => { });
+        _queue = new MessageQueue(time, new RouteTable(options.Routes).Find, key => new Site(key, new SiteLimit(time, Random.Shared, 1), time, static _ => { }), new TenantTable([]), new RetrySchedule([TimeSpan.FromMinutes(1)], TimeSpan.FromDays(1), TimeSpan.FromDays(1)), Settle, static _ => { }, static () => { });
         var services = new SessionServices
         {
             Spool = _spool,

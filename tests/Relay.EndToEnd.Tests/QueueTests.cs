@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text;
 using System.Text.Json;
 using Relay.EndToEnd.Tests.Harness;
 
@@ -53,6 +54,77 @@ public sealed class QueueTests
     }
 
     [Fact]
+    public async Task A_message_is_shown_explained_held_over_a_kill_released_and_traced()
+    {
+        bool full = true;
+        await using ScriptedServer server = ScriptedServer.Start(new ServerScript { OnRecipient = to => Volatile.Read(ref full) && to.Contains("later@", StringComparison.Ordinal) ? "450 4.2.2 Mailbox full" : null });
+        await using RelayProcess relay = await RelayProcess.StartAsync(RelaySettings.SmartHost(server.Address, server.Port) with { Retry = "1s" });
+        string id = await SendAsync(relay, "later@to.test", "Subject: look here");
+        await Eventually.True(() => relay.Deliveries.Read().Any(static r => r.Event == "deferred"), "it was tried");
+
+        await using ToolProcess held = await AskAsync(relay, "queue", "hold", id);
+        Assert.Equal((0, "hold: 1 messages"), (held.ExitCode, held.Output[0]));
+        // The log isn't synced, the spool is.
+        await Eventually.True(() => relay.Deliveries.Read().Any(static r => r.Event == "held"), "its line in the log");
+        await relay.Kill9Async();
+        await relay.RestartAsync();
+
+        await using ToolProcess why = await AskAsync(relay, "why", id);
+        Assert.True(why.ExitCode == 0, why.Transcript);
+        Assert.StartsWith($"{id}: from <sender@from.test>, ", why.Output[0], StringComparison.Ordinal);
+        Assert.StartsWith("to <later@to.test>: held, ", why.Output[1], StringComparison.Ordinal);
+        Assert.Equal("   held: an operator holds it", why.Output[2]);
+        await using ToolProcess show = await AskAsync(relay, "queue", "show", id);
+        Assert.Contains(show.Output, static line => line == "from      <sender@from.test>");
+        Assert.Contains(show.Output, static line => line == "Subject: look here");
+        await using ToolProcess tenants = await AskAsync(relay, "queue", "--by", "tenant", "--sort", "age");
+        Assert.Matches("^1 +1 +[0-9]+ +20[^ ]+ +default$", tenants.Output[1]);
+
+        Volatile.Write(ref full, false);
+        await using ToolProcess released = await AskAsync(relay, "queue", "release", "domain:to.test");
+        Assert.Equal((0, "release: 1 messages"), (released.ExitCode, released.Output[0]));
+        await server.MessageAsync(static _ => true, "the message");
+        await Eventually.True(() => relay.Deliveries.Read().Any(static r => r.Event == "delivered"), "its line in the log");
+
+        await using ToolProcess trace = await AskAsync(relay, "trace", id);
+        Assert.True(trace.ExitCode == 0, trace.Transcript);
+        string[] events = [.. trace.Output.Skip(1).Where(static l => l.Length > 0).Select(static l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])];
+        Assert.Equal(("received", "delivered"), (events[0], events[^1]));
+        Assert.Equal(["held", "released"], events.Where(static e => e is "held" or "released"));
+        await using ToolProcess json = await AskAsync(relay, "trace", id, "--json");
+        Assert.True(JsonDocument.Parse(Assert.Single(json.Output, static line => line.Length > 0)).RootElement.GetProperty("complete").GetBoolean());
+        await using ToolProcess gone = await AskAsync(relay, "why", id);
+        Assert.Equal(1, gone.ExitCode);
+        Assert.Contains(relay.Errors, line => line.Contains($" ordered hold for {id}: 1 messages", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_is_bounced_comes_back_to_its_sender_and_what_is_dropped_does_not()
+    {
+        await using ScriptedServer server = ScriptedServer.Start(new ServerScript { OnRecipient = static to => to.Contains("later@", StringComparison.Ordinal) ? "450 4.2.2 Mailbox full" : null });
+        await using RelayProcess relay = await RelayProcess.StartAsync(RelaySettings.SmartHost(server.Address, server.Port) with { Retry = "5m" });
+        string bounced = await SendAsync(relay, "later@one.test", "Subject: a");
+        string dropped = await SendAsync(relay, "later@two.test", "Subject: b");
+        await Eventually.True(() => relay.Deliveries.Read().Count(static r => r.Event == "deferred") == 2, "both were tried");
+
+        await using ToolProcess retry = await AskAsync(relay, "queue", "retry", "all");
+        Assert.Equal("retry: 2 messages", retry.Output[0]);
+        await Eventually.True(() => relay.Deliveries.Read().Count(static r => r.Event == "deferred") == 4, "both were tried again");
+        await using ToolProcess bounce = await AskAsync(relay, "queue", "bounce", "domain:one.test");
+        await using ToolProcess drop = await AskAsync(relay, "queue", "drop", dropped);
+        Assert.Equal(("bounce: 1 messages", "drop: 1 messages"), (bounce.Output[0], drop.Output[0]));
+        await Eventually.True(() => relay.Deliveries.Read().Count(static r => r.Event is "bounced" or "dropped") == 2, "both ended");
+
+        Assert.Equal(bounced, relay.Deliveries.Read().Single(static r => r.Event == "bounced").Id);
+        Assert.Equal(dropped, relay.Deliveries.Read().Single(static r => r.Event == "dropped").Id);
+        await server.MessageAsync(static _ => true, "the report");
+        await using ToolProcess unknown = await AskAsync(relay, "queue", "drop", dropped);
+        Assert.Equal(1, unknown.ExitCode);
+        await using ToolProcess wrong = await AskAsync(relay, "queue", "drop", "everything");
+        Assert.Equal(1, wrong.ExitCode);
+    }
+
+    [Fact]
     public async Task Nobody_is_told_without_the_token_nor_under_a_name_that_is_not_the_listener_s()
     {
         await using RelayProcess relay = await RelayProcess.StartAsync(new RelaySettings());
@@ -60,7 +132,7 @@ public sealed class QueueTests
         string token = (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).Trim();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, OperatingSystem.IsWindows() ? default : File.GetUnixFileMode(file));
 
-        foreach (string path in (string[])["queue", "queue?by=site", "why/to.test"])
+        foreach (string path in (string[])["queue", "queue?by=site", "queue/0123456789ABC", "why/to.test", "trace/0123456789ABC"])
         {
             Assert.Equal(HttpStatusCode.Unauthorized, await GetAsync(relay, path, null, null));
             Assert.Equal(HttpStatusCode.Unauthorized, await GetAsync(relay, path, token + "0", null));
@@ -68,6 +140,17 @@ public sealed class QueueTests
             Assert.Equal((HttpStatusCode)421, await GetAsync(relay, path, token, "attacker.example"));
             Assert.Equal((HttpStatusCode)421, await GetAsync(relay, path, null, "attacker.example"));
         }
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await GetAsync(relay, "queue/drop?selector=all", null, null, HttpMethod.Post));
+        Assert.Equal((HttpStatusCode)421, await GetAsync(relay, "queue/drop?selector=all", token, "attacker.example", HttpMethod.Post));
+        Assert.Equal(HttpStatusCode.OK, await GetAsync(relay, "queue/drop?selector=all", token, null, HttpMethod.Post));
+        Assert.Equal(HttpStatusCode.BadRequest, await GetAsync(relay, "queue/drop?selector=", token, null, HttpMethod.Post));
+        Assert.Equal(HttpStatusCode.NotFound, await GetAsync(relay, "queue/burn?selector=all", token, null, HttpMethod.Post));
+        Assert.Equal(HttpStatusCode.NotFound, await GetAsync(relay, "queue/0123456789ABC", token, null));
+        Assert.Equal(HttpStatusCode.BadRequest, await GetAsync(relay, "queue/drop", token, null));
+        Assert.Equal(HttpStatusCode.NotFound, await GetAsync(relay, "trace/0123456789ABC", token, null));
+        Assert.Equal(HttpStatusCode.BadRequest, await GetAsync(relay, "queue?sort=age", token, null));
+        Assert.Equal(HttpStatusCode.OK, await GetAsync(relay, "queue?by=tenant&sort=age", token, null));
 
         Assert.Equal(HttpStatusCode.OK, await GetAsync(relay, "queue", token, null));
         Assert.Equal(HttpStatusCode.OK, await GetAsync(relay, "queue", token, "localhost"));
@@ -108,10 +191,18 @@ public sealed class QueueTests
     private static Task<ToolProcess> AskAsync(RelayProcess relay, params string[] command) =>
         RelayProcess.CommandAsync([.. command, "--config", relay.ConfigFile, "--admin", $"{relay.Admin.Host}:{relay.Admin.Port}"]);
 
-    private static async Task<HttpStatusCode> GetAsync(RelayProcess relay, string path, string? token, string? host)
+    private static async Task<string> SendAsync(RelayProcess relay, string to, string header)
+    {
+        using RawClient client = await RawClient.ConnectAsync(relay.Listener);
+        await client.HelloAsync();
+        string queued = await client.SendMessageAsync("sender@from.test", to, Encoding.ASCII.GetBytes(header + "\r\n\r\nx\r\n"));
+        return queued.Trim()[^13..];
+    }
+
+    private static async Task<HttpStatusCode> GetAsync(RelayProcess relay, string path, string? token, string? host, HttpMethod? method = null)
     {
         using var http = new HttpClient { BaseAddress = relay.Admin };
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
+        using var request = new HttpRequestMessage(method ?? HttpMethod.Get, new Uri(path, UriKind.Relative));
         request.Headers.Host = host;
         request.Headers.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
         using HttpResponseMessage response = await http.SendAsync(request, TestContext.Current.CancellationToken);

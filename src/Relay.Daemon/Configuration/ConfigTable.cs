@@ -269,11 +269,11 @@ internal static class ConfigTable
         {
             Items = new(d => d.Dkim.All.Count, (d, i) => d.Dkim.Select(i), d => d.Dkim.Add()),
         },
-        new("admin", "The HTTP listener for /healthz, /readyz, /metrics, /queue and /why. A change needs a restart.",
+        new("admin", "The HTTP listener for /healthz, /readyz, /metrics, /queue, /why and /trace. A change needs a restart.",
         [
             ConfigKey.Of("address", ConfigTypes.ListenAddress, d => d.Admin.EndPoint, (d, v) => d.Admin = d.Admin with { EndPoint = v }, "Port 0 lets the system choose."),
             ConfigKey.Of("token", ConfigTypes.TokenFile, d => d.Admin.TokenPath, (d, v) => d.Admin = d.Admin with { TokenPath = v },
-                "The file with the token that /queue and /why want: `{ file = \"…\" }`. Made at start with mode 0600 when it isn't there.", "`admin.token` beside the file"),
+                "The file with the token that /queue, /why and /trace want: `{ file = \"…\" }`. Made at start with mode 0600 when it isn't there.", "`admin.token` beside the file"),
         ]),
         new("log", "What is written down.",
         [

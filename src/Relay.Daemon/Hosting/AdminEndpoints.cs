@@ -10,7 +10,7 @@ namespace Relay.Daemon.Hosting;
 
 /// <summary>
 /// What the admin listener answers. Open: /healthz (is anything broken?), /readyz (is mail taken now?), /metrics, /openapi.json. With the token, and under a name of this listener's own in Host, so that no web page
-/// can drive it by a name that it made point here: /queue and /why.
+/// can drive it by a name that it made point here: /queue, /why and /trace, and what is ordered of mail that waits.
 /// </summary>
 internal static class AdminEndpoints
 {
@@ -25,7 +25,10 @@ internal static class AdminEndpoints
         app.MapPrometheusScrapingEndpoint("/metrics");
         app.MapGet("/openapi.json", static context => OpenApiAsync(context));
         app.MapGet("/queue", context => MayAsync(context, token, hostname, () => QueueAsync(context, engine)));
-        app.MapGet("/why/{domain}", context => MayAsync(context, token, hostname, () => WhyAsync(context, engine)));
+        app.MapGet("/queue/{id}", context => MayAsync(context, token, hostname, () => MessageEndpoints.ShowAsync(context, engine)));
+        app.MapPost("/queue/{order}", context => MayAsync(context, token, hostname, () => MessageEndpoints.OrderAsync(context, engine)));
+        app.MapGet("/why/{id}", context => MayAsync(context, token, hostname, () => MessageEndpoints.WhyAsync(context, engine) ?? WhyAsync(context, engine)));
+        app.MapGet("/trace/{id}", context => MayAsync(context, token, hostname, () => MessageEndpoints.TraceAsync(context, engine)));
     }
 
     private static Task MayAsync(HttpContext context, AdminToken token, string hostname, Func<Task> answer)
@@ -46,28 +49,43 @@ internal static class AdminEndpoints
         return FailAsync(context, StatusCodes.Status401Unauthorized, "this needs the token that stands in the file [admin] names: Authorization: Bearer TOKEN");
     }
 
-    /// <summary>/queue?by=domain|site&amp;sort=count|name&amp;limit=N: what waits where.</summary>
+    /// <summary>/queue?by=domain|site|tenant&amp;sort=count|name|age|size&amp;limit=N: what waits where. By age and size tenants alone can be sorted: of the others nobody counts them.</summary>
     private static Task QueueAsync(HttpContext context, RelayEngine engine)
     {
         IQueryCollection query = context.Request.Query;
         string by = query["by"].FirstOrDefault() ?? "domain";
         string sort = query["sort"].FirstOrDefault() ?? "count";
         string most = query["limit"].FirstOrDefault() ?? UsualItems.ToString(CultureInfo.InvariantCulture);
-        if (by is not ("domain" or "site") || sort is not ("count" or "name") || !int.TryParse(most, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) || limit is < 1 or > MostItems)
+        if (by is not ("domain" or "site" or "tenant") || (sort is not ("count" or "name") && (by != "tenant" || sort is not ("age" or "size"))) || !int.TryParse(most, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) || limit is < 1 or > MostItems)
         {
-            return FailAsync(context, StatusCodes.Status400BadRequest, string.Create(CultureInfo.InvariantCulture, $"write by=domain or site, sort=count or name, limit=1 to {MostItems}"));
+            return FailAsync(context, StatusCodes.Status400BadRequest, string.Create(CultureInfo.InvariantCulture, $"write by=domain, site or tenant, sort=count or name (tenants also by age or size), limit=1 to {MostItems}"));
         }
 
         int total;
-        return by == "domain"
+        return by == "tenant" ? TenantsAsync(context, engine, sort, limit)
+            : by == "domain"
             ? JsonAsync(context, new AdminList<DestinationStatus>(engine.Destinations(sort == "name", limit, out total), total), AdminJson.Default.Destinations)
             : JsonAsync(context, new AdminList<SiteStatus>(engine.Sites(sort == "name", limit, out total), total), AdminJson.Default.Sites);
+    }
+
+    private static async Task TenantsAsync(HttpContext context, RelayEngine engine, string sort, int limit)
+    {
+        (IReadOnlyList<TenantStatus> tenants, DateTimeOffset asOf) = await engine.TenantsAsync().ConfigureAwait(false);
+        IEnumerable<TenantStatus> sorted = sort switch
+        {
+            "age" => tenants.OrderBy(static t => t.Oldest),
+            "size" => tenants.OrderByDescending(static t => t.Octets),
+            "name" => tenants,
+            _ => tenants.OrderByDescending(static t => t.Messages),
+        };
+        TenantStatus[] items = [.. (sorted as IOrderedEnumerable<TenantStatus>)?.ThenBy(static t => t.Name, StringComparer.Ordinal) ?? sorted.OrderBy(static t => t.Name, StringComparer.Ordinal)];
+        await JsonAsync(context, new AdminList<TenantStatus>([.. items.Take(limit)], items.Length, asOf), AdminJson.Default.Tenants).ConfigureAwait(false);
     }
 
     /// <summary>/why/DOMAIN: what waits for it, and what holds it back.</summary>
     private static Task WhyAsync(HttpContext context, RelayEngine engine)
     {
-        string domain = ((string)context.Request.RouteValues["domain"]!).ToLowerInvariant();
+        string domain = ((string)context.Request.RouteValues["id"]!).ToLowerInvariant();
         return engine.Why(domain, out SiteStatus? site) is not { } found
             ? FailAsync(context, StatusCodes.Status404NotFound, $"nothing waits for {domain}, and nothing was sent there lately")
             : JsonAsync(context, new AdminWhy(found, site), AdminJson.Default.AdminWhy);
@@ -80,13 +98,13 @@ internal static class AdminEndpoints
         await description.CopyToAsync(context.Response.Body, context.RequestAborted).ConfigureAwait(false);
     }
 
-    private static Task FailAsync(HttpContext context, int status, string what)
+    public static Task FailAsync(HttpContext context, int status, string what)
     {
         context.Response.StatusCode = status;
         return JsonAsync(context, new AdminError(what), AdminJson.Default.AdminError);
     }
 
-    private static Task JsonAsync<T>(HttpContext context, T value, JsonTypeInfo<T> type)
+    public static Task JsonAsync<T>(HttpContext context, T value, JsonTypeInfo<T> type)
     {
         context.Response.ContentType = "application/json";
         context.Response.Headers.CacheControl = "no-store";

@@ -7,6 +7,10 @@ namespace Relay.Daemon.Hosting;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(AdminList<DestinationStatus>), TypeInfoPropertyName = "Destinations")]
 [JsonSerializable(typeof(AdminList<SiteStatus>), TypeInfoPropertyName = "Sites")]
+[JsonSerializable(typeof(AdminList<TenantStatus>), TypeInfoPropertyName = "Tenants")]
 [JsonSerializable(typeof(AdminWhy))]
+[JsonSerializable(typeof(AdminTrace))]
+[JsonSerializable(typeof(MessageStatus))]
+[JsonSerializable(typeof(OrderAnswer))]
 [JsonSerializable(typeof(AdminError))]
 internal sealed partial class AdminJson : JsonSerializerContext;

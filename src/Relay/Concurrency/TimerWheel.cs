@@ -87,6 +87,37 @@ internal sealed class TimerWheel<T>(long now)
         return first;
     }
 
+    /// <summary>Takes out the items that <paramref name="which"/> selects; gives them linked, in any order. In the time that a look at each item takes.</summary>
+    public T? Remove(Predicate<T> which)
+    {
+        T? removed = null;
+        foreach (ref T? slot in _slots.AsSpan())
+        {
+            T? item = slot;
+            slot = null;
+            while (item is not null)
+            {
+                T? next = item.Next;
+                if (which(item))
+                {
+                    item.Next = removed;
+                    removed = item;
+                    Count--;
+                }
+                else
+                {
+                    // Within a tick any order will do.
+                    item.Next = slot;
+                    slot = item;
+                }
+
+                item = next;
+            }
+        }
+
+        return removed;
+    }
+
     private void Place(T item, long earliest)
     {
         long due = Math.Clamp(item.DueTick, earliest, Now + Horizon);

@@ -22,6 +22,8 @@ internal sealed class DeliveryLoop
 
     private const int MaximumLookUps = 200;
 
+    private const int MaximumEndings = 8;
+
     /// <summary>So long a look-up's answer is followed without asking the resolver's cache again.</summary>
     private static readonly TimeSpan RouteLife = TimeSpan.FromSeconds(30);
 
@@ -32,6 +34,7 @@ internal sealed class DeliveryLoop
     private readonly ILogger _log;
     private readonly RelayMetrics _metrics;
     private readonly BoundedWork<Destination> _lookUps;
+    private readonly BoundedWork<MessageQueue> _endings;
     private readonly BoundedWork<Site> _proven;
     private readonly BoundedWork<Site> _unproven;
     private MessageQueue? _queue;
@@ -48,6 +51,7 @@ internal sealed class DeliveryLoop
         _log = log;
         _settings = settings;
         _lookUps = new BoundedWork<Destination>(MaximumLookUps, LookUpAsync);
+        _endings = new BoundedWork<MessageQueue>(MaximumEndings, SettleOrderedAsync);
         _proven = new BoundedWork<Site>(maximumWorkers, site => WorkAsync(site, _proven!));
         _unproven = new BoundedWork<Site>(maximumWorkers, site => WorkAsync(site, _unproven!));
     }
@@ -72,13 +76,19 @@ internal sealed class DeliveryLoop
         _lookUps.Post(destination);
     }
 
+    /// <summary>Messages of the queue are to be given up because an operator wants it: settle them, or as soon as there is room.</summary>
+    public void SettleOrdered(MessageQueue queue) => _endings.Post(queue);
+
+    /// <summary>As <see cref="MessageQueue.Unordered"/>.</summary>
+    public QueuedMessage? Unordered(QueuedMessage message) => _queue!.Unordered(message);
+
     /// <summary>No message is begun any more; returns when those under way are settled, or false when <paramref name="grace"/> was over first.</summary>
     public async Task<bool> StopAsync(TimeSpan grace)
     {
         _stopping = true;
         try
         {
-            await Task.WhenAll(_lookUps.StopAsync(), _proven.StopAsync(), _unproven.StopAsync()).WaitAsync(grace, _time).ConfigureAwait(false);
+            await Task.WhenAll(_lookUps.StopAsync(), _endings.StopAsync(), _proven.StopAsync(), _unproven.StopAsync()).WaitAsync(grace, _time).ConfigureAwait(false);
             return true;
         }
         catch (TimeoutException)
@@ -145,6 +155,20 @@ internal sealed class DeliveryLoop
                 Dispatch(site);
                 return;
             }
+        }
+    }
+
+    /// <summary>What isn't settled when the relay stops is after its next start: that it is to be given up is in the spool.</summary>
+    private async Task SettleOrderedAsync(MessageQueue queue)
+    {
+        var result = new AttemptResult();
+        while (!_stopping && queue.TryTakeEnding(out QueuedMessage? message))
+        {
+            bool dropped = MessageSpool.OrderOf(message.Message, message.Recipients[0]) == RecipientOrder.Drop;
+            result.Begin(message.Recipients.Length, _time.GetUtcNow());
+            result.SetRest(new RecipientOutcome(dropped ? OutcomeKind.Dropped : OutcomeKind.Failed, AttemptFailure.LocalReply(5, 7, 0, dropped ? "dropped by the operator" : "bounced by the operator")));
+            await _settlement.LogHasRoomAsync().ConfigureAwait(false);
+            await SettleAsync(message, result).ConfigureAwait(false);
         }
     }
 

@@ -9,10 +9,13 @@ public sealed record DestinationStatus
     /// <summary>Messages that wait for their time, are ready or are being sent. One to many recipients there counts once for each hundred.</summary>
     public required int Messages { get; init; }
 
+    /// <summary>Those of them that an operator holds.</summary>
+    public int OnHold { get; init; }
+
     /// <summary>The hosts to which it goes; null before they were looked up.</summary>
     public string? Site { get; init; }
 
-    /// <summary>What holds it back, in a word: dns, suspended, rate, connections, workers, back_off; none: it is on its way.</summary>
+    /// <summary>What holds it back, in a word: held (all of it, by an operator), dns, suspended, rate, connections, workers, back_off; none: it is on its way.</summary>
     public required string Limit { get; init; }
 
     /// <summary>The same in plain words.</summary>

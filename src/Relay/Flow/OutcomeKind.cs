@@ -8,4 +8,7 @@ internal enum OutcomeKind : byte
     Delivered,
     Deferred,
     Failed,
+
+    /// <summary>Given up because an operator wants it, and nobody is told.</summary>
+    Dropped,
 }

@@ -97,9 +97,14 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site>
         {
             if (!_returned.TryDequeue(out OutboundTransaction? transaction))
             {
-                if (!site.TryTake(_settings.Tenants, out QueuedMessage? message))
+                if (!site.TryTake(_settings.Tenants, out QueuedMessage? taken))
                 {
                     return null;
+                }
+
+                if (loop.Unordered(taken) is not { } message)
+                {
+                    continue;
                 }
 
                 transaction = Begin(message);

@@ -42,6 +42,11 @@ internal sealed class BatchWriter(SpoolFiles files, LogPosition durable, ulong l
         _used = 0;
     }
 
+    /// <summary>Where the next record begins behind one at a place.</summary>
+    internal static long After(long at, RecordHeader record) =>
+        // Behind a marker the next batch begins, on a page of its own.
+        record.Type == RecordType.Marker ? (at + record.RecordLength + Page - 1) & -Page : at + record.RecordLength;
+
     /// <summary>Adds a record for which there is room: its fields in two parts, and its body. Returns its offset.</summary>
     internal long Add(RecordType type, ReadOnlySpan<byte> fields, ReadOnlySpan<byte> moreFields, ReadOnlySpan<byte> body)
     {

@@ -50,6 +50,7 @@ internal sealed class CommitQueue(SpoolCondition condition)
                 ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)update.Recipient, (uint)message.Envelope.RecipientCount, nameof(updates));
             }
 
+            updates = message.Ordered > 0 ? Kept(message, updates) : updates;
             message.Apply(updates);
             bool gone = message.Unsettled == 0;
             if (BeginSettlement())
@@ -78,6 +79,49 @@ internal sealed class CommitQueue(SpoolCondition condition)
             }
 
             return true;
+        }
+    }
+
+    /// <summary>An operator's word on those recipients that <paramref name="which"/> selects (by their places), recorded as a settlement is. Gives those of which it is new.</summary>
+    internal List<int> Order(SpooledMessage message, RecipientOrder order, Predicate<int> which, DateTimeOffset now)
+    {
+        var changed = new List<RecipientUpdate>();
+        lock (_gate)
+        {
+            for (int i = 0; i < message.Envelope.RecipientCount && message.Unsettled > 0; i++)
+            {
+                if (message.TryOrder(i, order, now, out RecipientUpdate update) && which(i))
+                {
+                    changed.Add(update);
+                }
+            }
+
+            ReadOnlySpan<RecipientUpdate> updates = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(changed);
+            message.Apply(updates);
+            if (changed.Count > 0 && BeginSettlement())
+            {
+                _settlements.Add(message, message.Segment!.Number, updates);
+            }
+        }
+
+        return changed.ConvertAll(static u => u.Recipient);
+    }
+
+    /// <summary>What an operator wants of a recipient.</summary>
+    internal RecipientOrder OrderOf(SpooledMessage message, int recipient)
+    {
+        lock (_gate)
+        {
+            return message.OrderOf(recipient);
+        }
+    }
+
+    /// <summary>The recipients that are not final, which may be none any more.</summary>
+    internal PendingRecipient[] Pending(SpooledMessage message)
+    {
+        lock (_gate)
+        {
+            return message.Unsettled == 0 ? [] : message.Pending();
         }
     }
 
@@ -193,6 +237,21 @@ internal sealed class CommitQueue(SpoolCondition condition)
             owed.TakeFrom(_settlements);
             return true;
         }
+    }
+
+    /// <summary>An attempt doesn't undo what an operator said while it was made.</summary>
+    private static RecipientUpdate[] Kept(SpooledMessage message, ReadOnlySpan<RecipientUpdate> updates)
+    {
+        RecipientUpdate[] kept = updates.ToArray();
+        foreach (ref RecipientUpdate update in kept.AsSpan())
+        {
+            if (update.State == RecipientState.Pending && message.OrderOf(update.Recipient) is not RecipientOrder.None and var order)
+            {
+                update = update with { NextAttempt = RecipientUpdate.TimeOf(order) };
+            }
+        }
+
+        return kept;
     }
 
     private bool BeginSettlement()

@@ -31,6 +31,8 @@ internal sealed class Committer(
     private int _parkedInBatch;
     private bool _filesInBatch;
     private long _parkedFrom;
+    private QueueId _parkedLowest;
+    private QueueId _parkedHighest;
     private SpoolFailure _passFailure;
 
     /// <summary>Completes when the queue has been stopped and all that could be written is.</summary>
@@ -102,9 +104,12 @@ internal sealed class Committer(
 
         bool parked = tail.ParksNext();
         long offset = transaction.WriteTo(writer, parked);
-        if (parked && _parkedInBatch++ == 0)
+        if (parked)
         {
-            _parkedFrom = offset;
+            bool first = _parkedInBatch++ == 0;
+            _parkedFrom = first ? offset : _parkedFrom;
+            _parkedLowest = first || transaction.Id < _parkedLowest ? transaction.Id : _parkedLowest;
+            _parkedHighest = first || transaction.Id > _parkedHighest ? transaction.Id : _parkedHighest;
         }
 
         _filesInBatch |= transaction.HasOwnFile;
@@ -163,7 +168,7 @@ internal sealed class Committer(
 
             if (_parkedInBatch > 0)
             {
-                tail.Add(segment, _parkedFrom, writer.Position, _parkedInBatch);
+                tail.Add(segment, _parkedFrom, writer.Position, _parkedInBatch, _parkedLowest, _parkedHighest);
             }
 
             TimeSpan slowest = _open.Count > 0 ? time.GetElapsedTime(_open[0].EnqueuedAt) : TimeSpan.Zero;

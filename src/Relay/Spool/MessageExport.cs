@@ -50,7 +50,8 @@ internal static class MessageExport
             $"{message.Id} {Time(message.Arrived)} {message.Size} {Path(message.Envelope.ReversePath)} {recipients} {pending.Max(static p => p.Attempts)} {Time(pending.Min(static p => p.NextAttempt))}");
     }
 
-    private static string Kind(Envelope envelope) => (envelope.Body switch
+    /// <summary>What the content is declared to be.</summary>
+    internal static string Kind(Envelope envelope) => (envelope.Body switch
     {
         BodyType.EightBitMime => "8BITMIME",
         BodyType.BinaryMime => "BINARYMIME",
@@ -59,7 +60,7 @@ internal static class MessageExport
 
     private static string Path(ReadOnlySpan<byte> address) => $"<{Encoding.UTF8.GetString(address)}>";
 
-    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+    private static string Time(DateTimeOffset time) => RecipientUpdate.OrderOf(time.UtcTicks) is not RecipientOrder.None and var order ? order.ToString().ToLowerInvariant() : time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
 
     private static void Write(Stream into, string name, string value) => into.Write(Encoding.UTF8.GetBytes($"{name}{value}\r\n"));
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Relay.Protocol.Message;
 
 namespace Relay.Spool;
 
@@ -150,6 +151,41 @@ internal sealed class MessageSpool : IAsyncDisposable
     /// <summary>The message is gone with all that was left of it; durable as an update is.</summary>
     public void Remove(SpooledMessage message) => message.Directory!.Remove(message);
 
+    /// <summary>A message that is not gone, by its id; null when there is none. Mail of before that recovery has not found yet isn't found here either. May read the disk on the caller's thread, where mail is parked.</summary>
+    public FoundMessage? Find(QueueId id)
+    {
+        // Asked before the first look: what was parked then may be read back before the second.
+        bool parked = Parked > 0;
+        if (FindInMemory(id) is { } there)
+        {
+            return new FoundMessage(there, IsParked: false);
+        }
+
+        SpooledMessage? onDisk = parked ? _directories.Select(d => d.FindParked(id)).FirstOrDefault(static m => m is not null) : null;
+        return !parked ? null
+            : FindInMemory(id) is { } back ? new FoundMessage(back, IsParked: false)
+            : onDisk is not null ? new FoundMessage(onDisk, IsParked: true)
+            : null;
+    }
+
+    /// <summary>All messages in memory, segment by segment. One that is moved in the log meanwhile may come twice or not at all.</summary>
+    public IEnumerable<SpooledMessage> All() => _directories.SelectMany(static d => d.Segments.All()).SelectMany(static s => s.Messages());
+
+    /// <summary>The highest id given out.</summary>
+    public QueueId LastId => new(_ids.Last);
+
+    /// <summary>
+    /// Records an operator's word (None: whatever was said doesn't hold any more) on those recipients that are not final and that <paramref name="which"/> selects by their places; durable as an update is. Holding ends with
+    /// any other word, the others are for good. Gives those of which it is new.
+    /// </summary>
+    public static IReadOnlyList<int> Order(SpooledMessage message, RecipientOrder order, Predicate<int> which, DateTimeOffset now) => message.Directory!.Queue.Order(message, order, which, now);
+
+    /// <summary>What an operator wants of a recipient.</summary>
+    public static RecipientOrder OrderOf(SpooledMessage message, int recipient) => message.Ordered == 0 ? RecipientOrder.None : message.Directory!.Queue.OrderOf(message, recipient);
+
+    /// <summary>The recipients that are not final; none when the message is gone.</summary>
+    public static IReadOnlyList<PendingRecipient> Pending(SpooledMessage message) => message.Directory!.Queue.Pending(message);
+
     /// <summary>Completes when everything appended so far is durable; IOException when it can't be made so, in whichever folder.</summary>
     public ValueTask FlushAsync() => new(Task.WhenAll(_directories.Select(static d => d.Queue.FlushAsync())));
 
@@ -160,6 +196,19 @@ internal sealed class MessageSpool : IAsyncDisposable
         {
             await Task.WhenAll(_directories.Select(static d => d.DisposeAsync().AsTask())).ConfigureAwait(false);
         }
+    }
+
+    private SpooledMessage? FindInMemory(QueueId id)
+    {
+        foreach (SpoolDirectory directory in _directories)
+        {
+            if (directory.Find(id) is { } message)
+            {
+                return message;
+            }
+        }
+
+        return null;
     }
 
     private SpoolDirectory Choose(long size, bool mayUseReserve)

@@ -5,6 +5,8 @@ namespace Relay.Spool;
 /// <summary>Gives out queue ids: the time in milliseconds with room for a million in each, and always above the last. Any thread.</summary>
 internal sealed class QueueIds(TimeProvider time)
 {
+    private const int TimeShift = 20;
+
     private ulong _last;
 
     internal ulong Last => Volatile.Read(ref _last);
@@ -25,9 +27,12 @@ internal sealed class QueueIds(TimeProvider time)
         }
     }
 
+    /// <summary>When an id was given out, by the clock of then; later than that where the clock had been set back.</summary>
+    internal static DateTimeOffset TimeOf(QueueId id) => DateTimeOffset.FromUnixTimeMilliseconds((long)(id.Value >> TimeShift));
+
     internal QueueId Next()
     {
-        ulong now = (ulong)time.GetUtcNow().ToUnixTimeMilliseconds() << 20;
+        ulong now = (ulong)time.GetUtcNow().ToUnixTimeMilliseconds() << TimeShift;
         while (true)
         {
             ulong last = Volatile.Read(ref _last);

@@ -9,7 +9,7 @@ namespace Relay.Spool;
 /// The fields of each record type, little endian. Message and LargeMessage: id (8 bytes), arrival in ticks UTC (8), octets of the body (8), CRC32C of the body (4), length of the client's
 /// address (1), zero (1), how many octets at the end of an own file are the body's first (2), the address (16), the envelope. Moved and MovedLarge: the same up to the address, then the segment it was copied from (8), how many recipients' states follow (4),
 /// zero (4), the states, the envelope. Update: id (8), the segment of the message (8), then the states. Remove: id (8), the segment of the message (8). A state: the recipient's index (4), state
-/// (1), zero (3), attempts (4), zero (4), next attempt in ticks UTC (8). Marker: segment (8) and offset (8) up to which the log was durable before the batch, highest id given out (8).
+/// (1), zero (3), attempts (4), what an operator said since the last of them (2), zero (2), next attempt in ticks UTC (8). Marker: segment (8) and offset (8) up to which the log was durable before the batch, highest id given out (8).
 /// What was written whole is read back whole: a reader here meets only bytes whose CRC was right.
 /// </summary>
 internal static class RecordFields
@@ -109,6 +109,7 @@ internal static class RecordFields
             BinaryPrimitives.WriteInt32LittleEndian(into, state.Recipient);
             into[4] = (byte)state.State;
             BinaryPrimitives.WriteInt32LittleEndian(into[8..], state.Attempts);
+            BinaryPrimitives.WriteUInt16LittleEndian(into[12..], state.Turn);
             BinaryPrimitives.WriteInt64LittleEndian(into[16..], state.NextAttempt.UtcTicks);
             into = into[StateLength..];
         }
@@ -124,7 +125,8 @@ internal static class RecordFields
                 BinaryPrimitives.ReadInt32LittleEndian(bytes),
                 (RecipientState)bytes[4],
                 BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]),
-                new DateTimeOffset(ticks, TimeSpan.Zero));
+                new DateTimeOffset(ticks, TimeSpan.Zero),
+                BinaryPrimitives.ReadUInt16LittleEndian(bytes[12..]));
             bytes = bytes[StateLength..];
         }
 

@@ -1,3 +1,5 @@
+using Relay.Protocol.Message;
+
 namespace Relay.Spool;
 
 /// <summary>
@@ -6,13 +8,19 @@ namespace Relay.Spool;
 /// </summary>
 internal sealed class Segment(int file, string path, long number, ulong generation, long size)
 {
+    /// <summary>More messages than fit in a segment: whoever goes past so many has been led round in circles.</summary>
+    private const int MaximumSteps = 1 << 24;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<long, long> _speaksOf = [];
     private SpooledMessage? _first;
+    private SpooledMessage? _last;
     private int _holds;
     private bool _retired;
     private long _liveLength;
     private int _parked;
+    private ulong _lowestId = ulong.MaxValue;
+    private ulong _highestId;
 
     internal int File => file;
 
@@ -46,6 +54,9 @@ internal sealed class Segment(int file, string path, long number, ulong generati
             message.NextInSegment = _first;
             _first?.PreviousInSegment = message;
             _first = message;
+            _last ??= message;
+            _lowestId = Math.Min(_lowestId, message.Id.Value);
+            _highestId = Math.Max(_highestId, message.Id.Value);
             _liveLength += message.RecordLength;
         }
     }
@@ -64,6 +75,7 @@ internal sealed class Segment(int file, string path, long number, ulong generati
             }
 
             message.NextInSegment?.PreviousInSegment = message.PreviousInSegment;
+            _last = _last == message ? message.PreviousInSegment : _last;
             message.PreviousInSegment = message.NextInSegment = null;
             _liveLength -= message.RecordLength;
         }
@@ -86,6 +98,49 @@ internal sealed class Segment(int file, string path, long number, ulong generati
         {
             _parked--;
             _liveLength -= message.RecordLength;
+        }
+    }
+
+    /// <summary>A message that <see cref="Messages"/> would give; null when it isn't here. Ids rise with time, so most segments are passed over without a look at their messages, and the others gone through from the nearer end.</summary>
+    internal SpooledMessage? Find(QueueId id)
+    {
+        ulong lowest = Volatile.Read(ref _lowestId);
+        ulong highest = Volatile.Read(ref _highestId);
+        if (id.Value < lowest || id.Value > highest)
+        {
+            return null;
+        }
+
+        // Without the lock, for which whoever commits and settles would have to wait. A message that goes, or is moved, while we stand at it leads to nowhere or elsewhere: only who comes to the end as it is, or was, has seen all.
+        bool newest = highest - id.Value < id.Value - lowest;
+        SpooledMessage? message = Volatile.Read(ref newest ? ref _first : ref _last);
+        SpooledMessage? end = Volatile.Read(ref newest ? ref _last : ref _first);
+        SpooledMessage? before = null;
+        for (int steps = 0; message is not null && steps < MaximumSteps; steps++)
+        {
+            if (message.Id == id)
+            {
+                return message;
+            }
+
+            before = message;
+            message = newest ? message.NextInSegment : message.PreviousInSegment;
+        }
+
+        return message is null && (before == end || before == Volatile.Read(ref newest ? ref _last : ref _first)) ? null : FindLocked(id);
+    }
+
+    private SpooledMessage? FindLocked(QueueId id)
+    {
+        lock (_gate)
+        {
+            SpooledMessage? message = _first;
+            while (message is not null && message.Id != id)
+            {
+                message = message.NextInSegment;
+            }
+
+            return message;
         }
     }
 

@@ -192,6 +192,15 @@ internal sealed class SegmentStore
         }
     }
 
+    /// <summary>The segments of the log at this moment, oldest first.</summary>
+    internal Segment[] All()
+    {
+        lock (_gate)
+        {
+            return [.. _inLog];
+        }
+    }
+
     /// <summary>Whether there is a segment of this number whose records a restart would read.</summary>
     internal bool Exists(long number)
     {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Relay.Protocol.Message;
 
 namespace Relay.Spool;
 
@@ -152,6 +153,33 @@ internal sealed class SpoolDirectory : IAsyncDisposable
         }
     }
 
+    /// <summary>A message that is in memory; null when none of this id is.</summary>
+    internal SpooledMessage? Find(QueueId id)
+    {
+        foreach (Segment segment in Segments.All())
+        {
+            if (segment.Find(id) is { } message)
+            {
+                return message;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>A copy of a message that is on disk alone; null when none of this id is. Reads the records of the segment it may be in, on the caller's thread.</summary>
+    internal SpooledMessage? FindParked(QueueId id)
+    {
+        SpooledMessage? found = null;
+        foreach ((Segment segment, long from, long to) in Tail.Hold(id))
+        {
+            found ??= ReadParked(segment, from, to, id);
+            Segments.Release(segment);
+        }
+
+        return found;
+    }
+
     internal void Update(SpooledMessage message, ReadOnlySpan<RecipientUpdate> updates)
     {
         if (Queue.Settle(message, updates))
@@ -215,6 +243,25 @@ internal sealed class SpoolDirectory : IAsyncDisposable
         }
 
         return file;
+    }
+
+    private SpooledMessage? ReadParked(Segment segment, long from, long to, QueueId id)
+    {
+        var window = new SegmentWindow(Files, segment);
+        for (long at = from; at < to && window.TryRecord(at, out RecordHeader header);)
+        {
+            if (header.Type is RecordType.Message or RecordType.LargeMessage && RecordFields.ReadId(window.Bytes(at + RecordHeader.Length, header.FieldLength)) == id &&
+                RecordFields.ReadMessage(header.Type, window.Bytes(at + RecordHeader.Length, header.FieldLength)) is { } message)
+            {
+                message.LieIn(segment, at, header);
+                message.Directory = this;
+                return message;
+            }
+
+            at = BatchWriter.After(at, header);
+        }
+
+        return null;
     }
 
     private Task OnThread(Action<CancellationToken> work, CancellationToken stop) => Task.Factory.StartNew(

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Relay.Protocol.Message;
 
 namespace Relay.Spool;
 
@@ -37,7 +38,7 @@ internal sealed class SpoolTail(QueueBound bound, SegmentStore segments, string 
     }
 
     /// <summary>A batch is durable in which messages were parked: none but these lies in this part of the segment, which is the one in use.</summary>
-    internal void Add(Segment segment, long from, long to, int messages)
+    internal void Add(Segment segment, long from, long to, int messages, QueueId lowest, QueueId highest)
     {
         lock (_gate)
         {
@@ -50,10 +51,21 @@ internal sealed class SpoolTail(QueueBound bound, SegmentStore segments, string 
 
             bound.Park(messages);
             _last.Messages += messages;
+            _last.Lowest = lowest < _last.Lowest ? lowest : _last.Lowest;
+            _last.Highest = highest > _last.Highest ? highest : _last.Highest;
             // What lies between this and the batch before is no message: it would have been parked.
             _last.To = to;
             _open = false;
             Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>The pieces in which a parked message of this id may lie, each held: the caller releases them.</summary>
+    internal List<(Segment Segment, long From, long To)> Hold(QueueId id)
+    {
+        lock (_gate)
+        {
+            return [.. _pieces.Where(p => p.Lowest <= id && id <= p.Highest && p.Segment.TryHold()).Select(static p => (p.Segment, p.From, p.To))];
         }
     }
 
@@ -170,5 +182,9 @@ internal sealed class SpoolTail(QueueBound bound, SegmentStore segments, string 
         internal long To { get; set; }
 
         internal int Messages { get; set; }
+
+        internal QueueId Lowest { get; set; } = new(ulong.MaxValue);
+
+        internal QueueId Highest { get; set; }
     }
 }

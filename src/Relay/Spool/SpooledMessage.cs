@@ -15,6 +15,8 @@ internal sealed class SpooledMessage
     private int _cacheUsers;
     private bool _cacheKept;
     private int _attempts;
+    private ushort _turn;
+    private ushort _ordered;
     private long _nextAttempt;
     private ulong _settled;
     private More? _more;
@@ -74,6 +76,9 @@ internal sealed class SpooledMessage
     /// <summary>Rises with each change of a recipient's state, so that a copy can tell whether it is still true.</summary>
     internal ushort Changes { get; private set; }
 
+    /// <summary>Recipients of which an operator has said what is to become of them. Any thread may look whether there are any; what was said is asked of the spool.</summary>
+    internal int Ordered => Volatile.Read(ref _ordered);
+
     internal void LieIn(Segment segment, long offset, RecordHeader header)
     {
         Segment = segment;
@@ -82,7 +87,7 @@ internal sealed class SpooledMessage
         _bodyOffset = (int)offset + RecordHeader.Length + header.FieldLength;
     }
 
-    /// <summary>Takes new states of recipients. A final one stays; of two deferrals that with more attempts holds, so that the order in which records are read doesn't matter.</summary>
+    /// <summary>Takes new states of recipients. A final one stays; of two deferrals that with more attempts holds, of two with as many that with the later word of an operator, so that the order in which records are read doesn't matter.</summary>
     internal void Apply(ReadOnlySpan<RecipientUpdate> updates)
     {
         foreach (RecipientUpdate update in updates)
@@ -111,6 +116,20 @@ internal sealed class SpooledMessage
         Unsettled = 0;
     }
 
+    /// <summary>What an operator wants of a recipient that is not final.</summary>
+    internal RecipientOrder OrderOf(int recipient) => RecipientUpdate.OrderOf(Deferral(recipient).Next);
+
+    /// <summary>A recipient as it would be with an operator's word; false when there is nothing to change: it is final, or it stands so already, or what was said before is stronger.</summary>
+    internal bool TryOrder(int recipient, RecipientOrder order, DateTimeOffset now, out RecipientUpdate update)
+    {
+        (int attempts, int turn, long next) = Deferral(recipient);
+        RecipientOrder before = RecipientUpdate.OrderOf(next);
+        // No relay lives to see so many words about one recipient; from then on nothing can be said before the next attempt.
+        bool may = !IsSettled(recipient) && turn < ushort.MaxValue && before != order && before is RecipientOrder.None or RecipientOrder.Hold;
+        update = new RecipientUpdate(recipient, RecipientState.Pending, attempts, order == RecipientOrder.None ? now : RecipientUpdate.TimeOf(order), (ushort)(turn + 1));
+        return may;
+    }
+
     internal bool IsSettled(int recipient)
     {
         ulong word = recipient < 64 ? _settled : _more is null ? 0 : _more.Settled[(recipient / 64) - 1];
@@ -126,8 +145,8 @@ internal sealed class SpooledMessage
         {
             if (!IsSettled(i))
             {
-                (int attempts, long at) = Deferral(i);
-                pending[next++] = new PendingRecipient(i, attempts, attempts == 0 ? Arrived : new DateTimeOffset(at, TimeSpan.Zero));
+                (int attempts, int turn, long at) = Deferral(i);
+                pending[next++] = new PendingRecipient(i, attempts, attempts == 0 && turn == 0 ? Arrived : new DateTimeOffset(at, TimeSpan.Zero)) { WasOrdered = turn > 0 };
             }
         }
 
@@ -140,14 +159,14 @@ internal sealed class SpooledMessage
         var states = new List<RecipientUpdate>();
         for (int i = 0; i < Envelope.RecipientCount; i++)
         {
-            (int attempts, long at) = Deferral(i);
+            (int attempts, int turn, long at) = Deferral(i);
             if (IsSettled(i))
             {
                 states.Add(new RecipientUpdate(i, RecipientState.Delivered, 0, default));
             }
-            else if (attempts > 0)
+            else if (attempts > 0 || turn > 0)
             {
-                states.Add(new RecipientUpdate(i, RecipientState.Pending, attempts, new DateTimeOffset(at, TimeSpan.Zero)));
+                states.Add(new RecipientUpdate(i, RecipientState.Pending, attempts, new DateTimeOffset(at, TimeSpan.Zero), (ushort)turn));
             }
         }
 
@@ -191,6 +210,7 @@ internal sealed class SpooledMessage
 
     private void Settle(int recipient)
     {
+        Count(Deferral(recipient).Next, 0);
         ref ulong word = ref _settled;
         if (recipient >= 64)
         {
@@ -204,25 +224,39 @@ internal sealed class SpooledMessage
 
     private void Defer(RecipientUpdate update)
     {
-        if (update.Attempts < Deferral(update.Recipient).Attempts)
+        (int attempts, int turn, long before) = Deferral(update.Recipient);
+        if (update.Attempts < attempts || (update.Attempts == attempts && update.Turn < turn))
         {
             return;
         }
 
+        long next = update.NextAttempt.UtcTicks;
+        Count(before, next);
         if (update.Recipient == 0)
         {
             _attempts = update.Attempts;
-            _nextAttempt = update.NextAttempt.UtcTicks;
+            _turn = update.Turn;
+            _nextAttempt = next;
             return;
         }
 
         _more ??= new More(Envelope.RecipientCount);
-        _more.Deferred[update.Recipient] = (update.Attempts, update.NextAttempt.UtcTicks);
+        _more.Deferred[update.Recipient] = (update.Attempts, update.Turn, next);
     }
 
-    private (int Attempts, long Next) Deferral(int recipient) =>
-        recipient == 0 ? (_attempts, _nextAttempt)
-        : _more is not null && _more.Deferred.TryGetValue(recipient, out (int, long) deferral) ? deferral
+    private void Count(long before, long next)
+    {
+        int was = RecipientUpdate.OrderOf(before) == RecipientOrder.None ? 0 : 1;
+        int becomes = RecipientUpdate.OrderOf(next) == RecipientOrder.None ? 0 : 1;
+        if (was != becomes)
+        {
+            Volatile.Write(ref _ordered, (ushort)(_ordered + becomes - was));
+        }
+    }
+
+    private (int Attempts, int Turn, long Next) Deferral(int recipient) =>
+        recipient == 0 ? (_attempts, _turn, _nextAttempt)
+        : _more is not null && _more.Deferred.TryGetValue(recipient, out (int, int, long) deferral) ? deferral
         : default;
 
     /// <summary>What only messages to several recipients need.</summary>
@@ -230,6 +264,6 @@ internal sealed class SpooledMessage
     {
         internal ulong[] Settled { get; } = recipients > 64 ? new ulong[(recipients - 1) / 64] : [];
 
-        internal Dictionary<int, (int Attempts, long Next)> Deferred { get; } = [];
+        internal Dictionary<int, (int Attempts, int Turn, long Next)> Deferred { get; } = [];
     }
 }

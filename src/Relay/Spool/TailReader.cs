@@ -65,13 +65,7 @@ internal sealed class TailReader(SpoolDirectory spool, Action<RecoveredMessage> 
             Give(message);
         }
 
-        at += header.RecordLength;
-        if (header.Type == RecordType.Marker)
-        {
-            // The next batch begins on a page of its own.
-            at = (at + BatchWriter.Page - 1) & -BatchWriter.Page;
-        }
-
+        at = BatchWriter.After(at, header);
         return true;
     }
 

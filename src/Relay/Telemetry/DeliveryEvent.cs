@@ -8,4 +8,13 @@ public enum DeliveryEvent
     Deferred,
     Bounced,
     Expired,
+
+    /// <summary>Given up by an operator without a word to the sender.</summary>
+    Dropped,
+
+    /// <summary>An operator keeps it from being tried…</summary>
+    Held,
+
+    /// <summary>…and lets it be tried again.</summary>
+    Released,
 }

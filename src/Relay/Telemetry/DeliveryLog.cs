@@ -16,6 +16,10 @@ public sealed class DeliveryLog : IAsyncDisposable
 
     private static readonly TimeSpan FlushPeriod = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
+    private const int MostPauses = 20;
+
     // A disk that hangs must not keep the process from stopping.
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(5);
 
@@ -93,6 +97,15 @@ public sealed class DeliveryLog : IAsyncDisposable
         }
     }
 
+    /// <summary>Completes when less than half of what it may keep waits for the disk, or at the latest after a while: for whoever has very many lines to write at once.</summary>
+    public async ValueTask HasRoomAsync()
+    {
+        for (int i = 0; i < MostPauses && Waiting > MaximumBytes / 2; i++)
+        {
+            await Task.Delay(Pause, _time).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>After a rotation: what was written before this call goes to the old file; a new one is made at the path for what comes once that is done.</summary>
     public void Reopen() => Reopen(_path);
 
@@ -115,6 +128,17 @@ public sealed class DeliveryLog : IAsyncDisposable
         catch (TimeoutException)
         {
             DeliveryLogEvents.NotClosed(_log, _file.Path);
+        }
+    }
+
+    private int Waiting
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _filling.Length + _writing.Length;
+            }
         }
     }
 

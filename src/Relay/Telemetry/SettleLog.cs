@@ -41,6 +41,9 @@ internal static partial class SettleLog
     [LoggerMessage(210, LogLevel.Warning, "TLS with {Host} ({Address}) doesn't come about, and mail goes there in clear for an hour: {Reason}")]
     public static partial void TlsBroken(ILogger log, string host, System.Net.EndPoint address, string reason);
 
+    [LoggerMessage(222, LogLevel.Information, "{Who} ordered {Order} for {Selector}: {Count} messages ({Parked} that wait on disk alone were not looked at)")]
+    public static partial void Ordered(ILogger log, string who, string order, string selector, long count, long parked);
+
     [LoggerMessage(206, LogLevel.Error, "{Id}: the report of {What} to its sender could not be stored; it goes on without")]
     public static partial void NotReported(ILogger log, string id, string what);
 }

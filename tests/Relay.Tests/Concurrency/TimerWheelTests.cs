@@ -54,6 +54,38 @@ public class TimerWheelTests
         Assert.Equal(1, wheel.Count);
     }
 
+    [Fact]
+    public void What_is_taken_out_does_not_come_up_and_everything_else_comes_at_its_time()
+    {
+        var random = new Random(11);
+        var wheel = new TimerWheel<Item>(0);
+        List<Item> items = [.. Enumerable.Range(0, 5000).Select(_ => new Item { DueTick = random.Next(1, random.Next(2) == 0 ? 300 : 100_000) })];
+        items.ForEach(wheel.Add);
+        wheel.Advance(50);
+        HashSet<Item> wanted = [.. items.Where(i => i.DueTick > 50 && random.Next(3) == 0)];
+
+        var removed = new HashSet<Item>();
+        for (Item? item = wheel.Remove(wanted.Contains); item is not null; item = item.Next)
+        {
+            Assert.True(removed.Add(item));
+        }
+
+        Assert.Equal(wanted, removed);
+        Assert.Equal(items.Count(i => i.DueTick > 50) - removed.Count, wheel.Count);
+        int come = 0;
+        for (long now = 51; wheel.Count > 0; now++)
+        {
+            for (Item? item = wheel.Advance(now); item is not null; item = item.Next)
+            {
+                come++;
+                Assert.Equal(now, item.DueTick);
+                Assert.DoesNotContain(item, removed);
+            }
+        }
+
+        Assert.Equal(items.Count(i => i.DueTick > 50) - removed.Count, come);
+    }
+
     private sealed class Item : ILinked<Item>, ITimed
     {
         public long DueTick { get; init; }

@@ -12,6 +12,7 @@ internal sealed class Destination(string name, RouteOptions? route) : Retirable
     private Lease? _lease;
     private Suspension? _suspension;
     private Trouble? _trouble;
+    private int _aside;
 
     /// <summary>The recipients' domain, or the next hop of a route.</summary>
     public string Name { get; } = name;
@@ -50,6 +51,16 @@ internal sealed class Destination(string name, RouteOptions? route) : Retirable
     /// <summary>It couldn't be looked up: until then nobody tries again.</summary>
     public void Suspend(PeerReply reason, DateTimeOffset until) => Volatile.Write(ref _suspension, new Suspension(reason, until));
 
+    /// <summary>An operator wants its mail tried now.</summary>
+    public void EndSuspension()
+    {
+        Volatile.Write(ref _suspension, null);
+        LastSite?.EndSuspension();
+    }
+
+    /// <summary>So many more of its messages, or fewer, are held by an operator.</summary>
+    public void SetAside(int messages) => Interlocked.Add(ref _aside, messages);
+
     public bool IsSuspended(DateTimeOffset now, out PeerReply reason)
     {
         Suspension? suspension = Volatile.Read(ref _suspension);
@@ -62,8 +73,10 @@ internal sealed class Destination(string name, RouteOptions? route) : Retirable
     {
         Trouble? trouble = Trouble;
         Suspension? suspension = Volatile.Read(ref _suspension);
+        int held = Volatile.Read(ref _aside);
         (string limit, string why, DateTimeOffset? until) =
-            suspension is not null && now < suspension.Until ? ("dns", "the look-up of where its mail goes failed: " + suspension.Reason.Words, suspension.Until)
+            held > 0 && held >= Held ? ("held", "an operator holds it", null)
+            : suspension is not null && now < suspension.Until ? ("dns", "the look-up of where its mail goes failed: " + suspension.Reason.Words, suspension.Until)
             : site is { Ready: > 0, Limit: not "none" } ? (site.Limit, site.Why, site.Until)
             : trouble is not null && now < trouble.Next ? ("back_off", "put off, because the last answer was: " + trouble.Reply.Words, trouble.Next)
             : ("none", Held == 0 ? "nothing waits" : "on its way", (DateTimeOffset?)null);
@@ -71,6 +84,7 @@ internal sealed class Destination(string name, RouteOptions? route) : Retirable
         {
             Name = Name,
             Messages = Held,
+            OnHold = held,
             Site = site?.Hosts,
             Limit = limit,
             Why = why,

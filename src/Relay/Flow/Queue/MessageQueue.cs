@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
+using Relay.Concurrency;
 using Relay.Spool;
 
 namespace Relay.Flow.Queue;
@@ -19,6 +21,8 @@ internal sealed class MessageQueue
 
     private const int MostKnown = 10_000;
 
+    private const int MovesInARow = 1000;
+
     /// <summary>Mail that waits for its turn at a site is looked through so often for what is overdue.</summary>
     private static readonly TimeSpan OverdueInterval = TimeSpan.FromMinutes(5);
 
@@ -30,6 +34,8 @@ internal sealed class MessageQueue
     private readonly TimeProvider _time;
     private readonly Action<Destination> _lookUp;
     private readonly Action<Site> _dispatch;
+    private readonly Action _settleOrdered;
+    private readonly OrderedMail _ordered = new();
     private DestinationOf _routeOf;
     private Func<SiteKey, Site> _newSite;
     private TenantTable _tenants;
@@ -40,9 +46,10 @@ internal sealed class MessageQueue
 
     /// <summary>
     /// <paramref name="lookUp"/> is called when messages of a destination wait for its site: it has to end in <see cref="Routed"/> or <see cref="TakeUnrouted"/>. <paramref name="dispatch"/> is called when a
-    /// site has work and wants a worker (<see cref="Site.TryBeginWorker"/> was true). Neither may block.
+    /// site has work and wants a worker (<see cref="Site.TryBeginWorker"/> was true). <paramref name="settleOrdered"/> is called when an operator wants messages given up: it has to
+    /// end in <see cref="TryTakeEnding"/>. None may block.
     /// </summary>
-    public MessageQueue(TimeProvider time, DestinationOf routeOf, Func<SiteKey, Site> newSite, TenantTable tenants, RetrySchedule retry, Action<Destination> lookUp, Action<Site> dispatch)
+    public MessageQueue(TimeProvider time, DestinationOf routeOf, Func<SiteKey, Site> newSite, TenantTable tenants, RetrySchedule retry, Action<Destination> lookUp, Action<Site> dispatch, Action settleOrdered)
     {
         _time = time;
         _routeOf = routeOf;
@@ -51,12 +58,13 @@ internal sealed class MessageQueue
         _retry = retry;
         _lookUp = lookUp;
         _dispatch = dispatch;
+        _settleOrdered = settleOrdered;
         _scheduled = new ScheduledQueue(time);
         _byDomain = _destinations.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
     /// <summary>Messages (a message counts once for each destination) that wait, whether ready or not.</summary>
-    public long Depth => _scheduled.Count + Interlocked.Read(ref _unrouted) + _sites.Values.Sum(static site => (long)site.Count);
+    public long Depth => _scheduled.Count + Interlocked.Read(ref _unrouted) + _ordered.Count + _sites.Values.Sum(static site => (long)site.Count);
 
     /// <summary>The destinations that mail waits for, those with the most first or by name, as many as are wanted, and how many there are. Only what is given is looked at closely: there may be very many.</summary>
     public IReadOnlyList<DestinationStatus> DescribeDestinations(bool byName, int most, out int total)
@@ -122,17 +130,76 @@ internal sealed class MessageQueue
         }
     }
 
-    /// <summary>What is left of a message after an attempt: the given recipients, to be ready at <paramref name="next"/>. By the routes as they are now, which may part them.</summary>
-    public void Retry(QueuedMessage message, ushort[] recipients, int attempts, DateTimeOffset next)
+    /// <summary>
+    /// What is left of a message after an attempt: the given recipients, to be ready at <paramref name="next"/>. By the routes as they are now, which may part them. <paramref name="later"/>: not before then, even if an operator
+    /// wants something else of it, because just that wasn't possible.
+    /// </summary>
+    public void Retry(QueuedMessage message, ushort[] recipients, int attempts, DateTimeOffset next, bool later = false)
     {
         if (recipients.Length == 1)
         {
-            Return(new QueuedMessage(message.Message, recipients, Hold(message.Message.Envelope.Recipient(recipients[0]))) { Attempts = attempts, NextAttempt = next });
+            Return(new QueuedMessage(message.Message, recipients, Hold(message.Message.Envelope.Recipient(recipients[0]))) { Attempts = attempts, NextAttempt = next }, later);
             return;
         }
 
-        Put(message.Message, recipients, attempts, next);
+        Put(message.Message, recipients, attempts, next, later);
     }
+
+    /// <summary>What of a message goes its usual way; null when an operator wants something else of all its recipients, and it has been taken over for that. For whoever has taken it out and is about to send it.</summary>
+    public QueuedMessage? Unordered(QueuedMessage message)
+    {
+        if (message.Message.Ordered == 0)
+        {
+            return message;
+        }
+
+        QueuedMessage? rest = _ordered.Sort(message, out bool ends);
+        if (ends)
+        {
+            _settleOrdered();
+        }
+
+        return rest;
+    }
+
+    /// <summary>A message that an operator wants given up, to be settled by the caller: all its recipients for the same reason (<see cref="MessageSpool.OrderOf"/>).</summary>
+    public bool TryTakeEnding([NotNullWhen(true)] out QueuedMessage? message) => _ordered.TryTakeEnding(out message);
+
+    /// <summary>An operator has said something new of some messages: those of them that wait are looked at again. What is being looked up or sent is as soon as it comes back. Takes the time of a look at each message.</summary>
+    public async Task ObeyAsync(Predicate<SpooledMessage> which)
+    {
+        Predicate<QueuedMessage> ordered = m => m.Message.Ordered > 0 && which(m.Message);
+        QueuedMessage? scheduled = await _scheduled.TakeOutAsync(ordered).ConfigureAwait(false);
+        var ready = default(Fifo<QueuedMessage>);
+        foreach (Site site in _sites.Values)
+        {
+            site.TakeOut(Volatile.Read(ref _tenants), ref ready, ordered);
+        }
+
+        DateTimeOffset now = _time.GetUtcNow();
+        await MoveAsync(scheduled, static m => m.NextAttempt).ConfigureAwait(false);
+        await MoveAsync(ready.First, static m => m.NextAttempt).ConfigureAwait(false);
+        await MoveAsync(_ordered.TakeReleased(which).First, m => NotBefore(m, now)).ConfigureAwait(false);
+    }
+
+    /// <summary>What waits for its time and is selected is tried now, and what keeps its destination or site from being tried ends.</summary>
+    public async Task TryNowAsync(Predicate<QueuedMessage> which)
+    {
+        DateTimeOffset now = _time.GetUtcNow();
+        QueuedMessage? scheduled = await _scheduled.TakeOutAsync(m => which(m) && NotBefore(m, now) == now).ConfigureAwait(false);
+        for (QueuedMessage? message = scheduled; message is not null; message = message.Next)
+        {
+            message.Destination.EndSuspension();
+        }
+
+        await MoveAsync(scheduled, _ => now).ConfigureAwait(false);
+    }
+
+    /// <summary>When a message that waits is given up, unless it is delivered before.</summary>
+    public DateTimeOffset EndOf(SpooledMessage message) => Volatile.Read(ref _retry).End(message);
+
+    /// <summary>The name of the tenant whose mail a message is.</summary>
+    public string TenantOf(SpooledMessage message) => Volatile.Read(ref _tenants) is var tenants ? tenants[tenants.Find(message.Client)].Name : "";
 
     /// <summary>The site of a destination has been looked up; so it stays until <paramref name="until"/> (a timestamp). What waited for it is ready there.</summary>
     public void Routed(Destination destination, SiteKey key, IReadOnlyList<HostTarget> targets, long until)
@@ -188,20 +255,59 @@ internal sealed class MessageQueue
 
     private IEnumerable<Destination> Destinations() => _destinations.Values.Concat(_routed.Values);
 
-    private void Return(QueuedMessage message)
+    /// <summary>Puts linked messages that were taken out where they belong now.</summary>
+    private async Task MoveAsync(QueuedMessage? first, Func<QueuedMessage, DateTimeOffset> next)
+    {
+        int moved = 0;
+        for (QueuedMessage? message = first; message is not null;)
+        {
+            QueuedMessage? following = message.Next;
+            Retry(message, message.Recipients, message.Attempts, next(message));
+            message.Site?.Release();
+            message.Destination.Release();
+            message = following;
+            if (++moved % MovesInARow == 0)
+            {
+                // Others want the thread too.
+                await Task.Yield();
+            }
+        }
+    }
+
+    /// <summary>Now, but for what its sender wanted held back until then (RFC 4865).</summary>
+    private static DateTimeOffset NotBefore(QueuedMessage message, DateTimeOffset now) => message.Message.Envelope.ReleaseAt is { } release && release > now ? release : now;
+
+    private void Return(QueuedMessage message, bool later = false)
     {
         if (message.NextAttempt <= _time.GetUtcNow())
         {
             Ready(message);
         }
-        else
+        else if (later)
         {
             _scheduled.Add(message);
         }
+        else if (Unordered(message) is { } rest)
+        {
+            if (RecipientUpdate.OrderOf(rest.NextAttempt.UtcTicks) == RecipientOrder.None)
+            {
+                _scheduled.Add(rest);
+                return;
+            }
+
+            // It was released after its time, which stands for the order, had been read.
+            Retry(rest, rest.Recipients, rest.Attempts, NotBefore(rest, _time.GetUtcNow()));
+            rest.Destination.Release();
+        }
     }
 
-    private void Ready(QueuedMessage message)
+    private void Ready(QueuedMessage due)
     {
+        if (Unordered(due) is not { } message)
+        {
+            return;
+        }
+
         Destination destination = message.Destination;
         if (destination.SiteAt(_time.GetTimestamp()) is { } known && (SiteOfTenant(message, known) ?? (known.TryHold() ? known : null)) is { } site)
         {
@@ -313,7 +419,7 @@ internal sealed class MessageQueue
     }
 
     /// <summary>Parts recipients of a message by destination and into transactions, and queues each part.</summary>
-    private void Put(SpooledMessage message, IEnumerable<ushort> recipients, int attempts, DateTimeOffset next)
+    private void Put(SpooledMessage message, IEnumerable<ushort> recipients, int attempts, DateTimeOffset next, bool later = false)
     {
         // Held for each recipient while they are parted: no destination is retired meanwhile.
         var parts = recipients.GroupBy(r => Hold(message.Envelope.Recipient(r))).Select(static g => (Destination: g.Key, Recipients: g.ToArray())).ToList();
@@ -324,7 +430,7 @@ internal sealed class MessageQueue
             {
                 spare--;
                 ushort[] shared = chunk.Length == message.Envelope.RecipientCount ? FirstRecipients[chunk.Length] : chunk;
-                Return(new QueuedMessage(message, shared, destination) { Attempts = attempts, NextAttempt = next });
+                Return(new QueuedMessage(message, shared, destination) { Attempts = attempts, NextAttempt = next }, later);
             }
 
             for (; spare > 0; spare--)

@@ -9,7 +9,7 @@ internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expi
     /// <summary>A message that failed with many others shall not come back with all of them: a quarter of the wait either way.</summary>
     private const double Jitter = 0.25;
 
-    /// <summary>The last try is planned for the very end of a message's time: only one that has waited behind that comes too late.</summary>
+    /// <summary>The last try is planned for the very end of a message's time, or when an operator released it behind that: only one that has waited longer comes too late.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromHours(1);
 
     private static readonly TimeSpan MaximumSuspension = TimeSpan.FromSeconds(30);
@@ -64,7 +64,7 @@ internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expi
 
     /// <summary>Why a message that is ready isn't sent any more, or null.</summary>
     public string? Overdue(QueuedMessage message, DateTimeOffset now) => message.IsTooLate(now) ? "the time by which its sender wanted it delivered has passed"
-        : now > End(message.Message) + Grace ? "its time was over before it could be sent"
+        : now > Later(End(message.Message), message.NextAttempt) + Grace ? "its time was over before it could be sent"
         : null;
 
     /// <summary>Null when nobody wants to hear of it (NOTIFY=DELAY, RFC 3461 §4.1).</summary>
@@ -90,6 +90,8 @@ internal sealed class RetrySchedule(IReadOnlyList<TimeSpan> waits, TimeSpan expi
 
     /// <summary>When its time begins: a message that is held back may not be sent before.</summary>
     private static DateTimeOffset Begin(SpooledMessage message) => message.Envelope.ReleaseAt is { } release && release > message.Arrived ? release : message.Arrived;
+
+    private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
 
     private static TimeSpan Least(TimeSpan one, TimeSpan other) => one < other ? one : other;
 }

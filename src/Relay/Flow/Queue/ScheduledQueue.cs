@@ -16,6 +16,8 @@ internal sealed class ScheduledQueue
     private readonly long _started;
     private readonly TimerWheel<QueuedMessage> _wheel = new(0);
     private long _count;
+    private Search? _search;
+    private volatile bool _ended;
 
     public ScheduledQueue(TimeProvider time)
     {
@@ -34,6 +36,20 @@ internal sealed class ScheduledQueue
         _arriving.Push(message);
     }
 
+    /// <summary>Takes out what <paramref name="which"/> selects, linked, at the next tick: the loop looks at every message. One search at a time; none once the loop has ended.</summary>
+    public Task<QueuedMessage?> TakeOutAsync(Predicate<QueuedMessage> which)
+    {
+        var search = new Search(which);
+        Volatile.Write(ref _search, search);
+        Interlocked.MemoryBarrier();
+        if (_ended)
+        {
+            search.Found.TrySetResult(null);
+        }
+
+        return search.Found.Task;
+    }
+
     /// <summary>The owner's loop: gives each message that has come due to <paramref name="due"/>, until stopped.</summary>
     public async Task RunAsync(Action<QueuedMessage> due, Action beat, CancellationToken stop)
     {
@@ -45,6 +61,11 @@ internal sealed class ScheduledQueue
                 QueuedMessage? next = item.Next;
                 _wheel.Add(item);
                 item = next;
+            }
+
+            if (Interlocked.Exchange(ref _search, null) is { } search)
+            {
+                TakeOut(search);
             }
 
             // Elapsed time and not the clock's: a clock that is set back must not freeze the queue, one that is set forward must not flush it.
@@ -59,6 +80,21 @@ internal sealed class ScheduledQueue
 
             beat();
         }
+
+        _ended = true;
+        Interlocked.MemoryBarrier();
+        Volatile.Read(ref _search)?.Found.TrySetResult(null);
+    }
+
+    private void TakeOut(Search search)
+    {
+        QueuedMessage? first = _wheel.Remove(search.Which);
+        for (QueuedMessage? message = first; message is not null; message = message.Next)
+        {
+            Interlocked.Decrement(ref _count);
+        }
+
+        search.Found.TrySetResult(first);
     }
 
     private static async ValueTask<bool> NextAsync(PeriodicTimer timer, CancellationToken stop)
@@ -71,5 +107,10 @@ internal sealed class ScheduledQueue
         {
             return false;
         }
+    }
+
+    private sealed record Search(Predicate<QueuedMessage> Which)
+    {
+        public TaskCompletionSource<QueuedMessage?> Found { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

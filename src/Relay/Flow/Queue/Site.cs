@@ -141,6 +141,30 @@ internal sealed class Site : Retirable, IDisposable
         }
     }
 
+    /// <summary>Takes out what <paramref name="which"/> selects and puts it at the end of another queue, with its hold on this site. Takes the time of a look at each message.</summary>
+    public void TakeOut(TenantTable tenants, ref Fifo<QueuedMessage> into, Predicate<QueuedMessage> which)
+    {
+        lock (_gate)
+        {
+            Arrive(tenants);
+            int before = _ready.Count;
+            _ready.MoveTo(ref into, which);
+            int moved = before - _ready.Count;
+            int overdue = _overdue.MoveTo(ref into, which);
+            _overdueCount -= overdue;
+            Interlocked.Add(ref _count, -(moved + overdue));
+        }
+    }
+
+    /// <summary>An operator wants its mail tried now.</summary>
+    public void EndSuspension()
+    {
+        lock (_gate)
+        {
+            _limit.EndSuspension();
+        }
+    }
+
     /// <summary>
     /// Whether the caller shall start another worker. Each true owes one <see cref="EndWorker"/>. <paramref name="waited"/>: messages have waited, so that one more is wanted even for few. While the site is
     /// suspended there is one at most, which puts off what is ready; while it waits for its rate, none but for what is overdue.

@@ -117,6 +117,9 @@ internal sealed class SiteLimit
         return remaining > TimeSpan.Zero;
     }
 
+    /// <summary>It is time for a probe now.</summary>
+    public void EndSuspension() => _wait = TimeSpan.Zero;
+
     /// <summary>
     /// A transaction had its replies, whatever they said of its recipients: the site works. <paramref name="afterData"/> is the time from the end of the message to the reply that took it; null when none was taken.
     /// </summary>

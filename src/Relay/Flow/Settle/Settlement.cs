@@ -33,6 +33,14 @@ internal sealed class Settlement(
         int attempts = message.Attempts + 1;
         Classify(result);
         DateTimeOffset? next = _schedule.Next(message.Message, attempts, now, random);
+        bool ordered = message.Message.Ordered > 0 && IsOrdered(message);
+        if (next is null && ordered)
+        {
+            // What an operator holds doesn't end because its time is over. The others have one more try for it.
+            next = now;
+        }
+
+        bool later = false;
         int failed = 0;
         int deferred = 0;
         foreach (RecipientOutcome outcome in result.Outcomes)
@@ -62,7 +70,8 @@ internal sealed class Settlement(
             SettleLog.ReportNotStored(log, message.Message.Id.ToString());
             deferred += failed;
             failed = 0;
-            next = next is { } planned && planned < now + ReportRetry ? planned : now + ReportRetry;
+            later = true;
+            next = !ordered && next is { } planned && planned < now + ReportRetry ? planned : now + ReportRetry;
             Defer(result);
         }
 
@@ -72,7 +81,7 @@ internal sealed class Settlement(
         {
             spool.ReleaseBody(message.Message);
             message.Destination.Trouble = new Trouble(LastReply(result, next), now, next!.Value);
-            queue.Retry(message, Pending(message, result, deferred, next), attempts, next!.Value);
+            queue.Retry(message, Pending(message, result, deferred, next), attempts, next!.Value, later);
         }
     }
 
@@ -80,18 +89,25 @@ internal sealed class Settlement(
     public void PutBack(QueuedMessage message)
     {
         DateTimeOffset now = time.GetUtcNow();
-        queue.Retry(message, message.Recipients, message.Attempts + 1, _schedule.Next(message.Message, message.Attempts + 1, now, random) ?? now + ReportRetry);
+        queue.Retry(message, message.Recipients, message.Attempts + 1, _schedule.Next(message.Message, message.Attempts + 1, now, random) ?? now + ReportRetry, later: true);
     }
+
+    /// <summary>Waits until the delivery log has room for much: whoever settles many messages at once lets those be logged that are delivered meanwhile.</summary>
+    public ValueTask LogHasRoomAsync() => deliveries.HasRoomAsync();
 
     /// <summary>What an outcome means for the recipient: without a next attempt, to be put off is to be given up.</summary>
     private static DeliveryEvent Happened(in RecipientOutcome outcome, DateTimeOffset? next) => outcome.Kind switch
     {
         OutcomeKind.Delivered => DeliveryEvent.Delivered,
         OutcomeKind.Failed => DeliveryEvent.Bounced,
+        OutcomeKind.Dropped => DeliveryEvent.Dropped,
         _ => next is null ? DeliveryEvent.Expired : DeliveryEvent.Deferred,
     };
 
     private static bool IsGivenUp(in RecipientOutcome outcome, DateTimeOffset? next) => Happened(outcome, next) is DeliveryEvent.Bounced or DeliveryEvent.Expired;
+
+    /// <summary>An operator wants something else of some of the recipients than that they are tried. Apart, so that the usual way allocates nothing for it.</summary>
+    private static bool IsOrdered(QueuedMessage message) => Array.Exists(message.Recipients, r => MessageSpool.OrderOf(message.Message, r) != RecipientOrder.None);
 
     private static void Defer(AttemptResult result)
     {
@@ -145,7 +161,7 @@ internal sealed class Settlement(
         Classification found = default;
         foreach (ref RecipientOutcome outcome in result.Outcomes)
         {
-            if (outcome.Kind == OutcomeKind.Delivered)
+            if (outcome.Kind is OutcomeKind.Delivered or OutcomeKind.Dropped)
             {
                 continue;
             }
@@ -230,7 +246,7 @@ internal sealed class Settlement(
             RecipientState state = Happened(outcome, next) switch
             {
                 DeliveryEvent.Delivered => RecipientState.Delivered,
-                DeliveryEvent.Bounced => RecipientState.Failed,
+                DeliveryEvent.Bounced or DeliveryEvent.Dropped => RecipientState.Failed,
                 DeliveryEvent.Expired => RecipientState.Expired,
                 _ => RecipientState.Pending,
             };
@@ -251,7 +267,7 @@ internal sealed class Settlement(
             string word = DeliveryEventWord.Of(happened);
             bool dead = spooled.Envelope.ReversePath.IsEmpty && happened is (DeliveryEvent.Bounced or DeliveryEvent.Expired);
             metrics.RecipientSettled(word);
-            string? kind = happened == DeliveryEvent.Delivered ? null : FailureClassWord.Of(outcome.Class);
+            string? kind = happened is DeliveryEvent.Delivered or DeliveryEvent.Dropped ? null : FailureClassWord.Of(outcome.Class);
             if (kind is not null)
             {
                 metrics.RecipientNotDelivered(word, kind);
