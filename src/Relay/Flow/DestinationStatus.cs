@@ -15,7 +15,7 @@ public sealed record DestinationStatus
     /// <summary>The hosts to which it goes; null before they were looked up.</summary>
     public string? Site { get; init; }
 
-    /// <summary>What holds it back, in a word: held (all of it, by an operator), dns, suspended, rate, connections, workers, back_off; none: it is on its way.</summary>
+    /// <summary>What holds it back, in a word: held (all of it, by an operator), dns, suspended, tls_policy, rate, connections, workers, back_off; none: it is on its way.</summary>
     public required string Limit { get; init; }
 
     /// <summary>The same in plain words.</summary>

@@ -22,7 +22,7 @@ public sealed record SiteStatus
 
     public required int Ceiling { get; init; }
 
-    /// <summary>What holds its mail back, in a word: suspended, rate, connections, workers; none.</summary>
+    /// <summary>What holds its mail back, in a word: suspended, tls_policy, rate, connections, workers; none.</summary>
     public required string Limit { get; init; }
 
     /// <summary>The same in plain words.</summary>

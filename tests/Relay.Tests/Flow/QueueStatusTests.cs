@@ -54,6 +54,24 @@ public sealed class QueueStatusTests
     }
 
     [Fact]
+    public async Task A_demand_for_TLS_that_no_host_meets_says_so_and_whose_it_is()
+    {
+        await using EngineFixture relay = Fixture();
+        relay.Options = relay.Options with { Delivery = relay.Options.Delivery with { Tls = OutboundTls.Opportunistic } };
+        relay.Dns.IsSigned = true;
+        relay.Dns.Tlsa("_2525._tcp.mx.dest.example", "3 1 1 " + new string('a', 64));
+        await relay.StartAsync();
+        await relay.SendAsync("s@source.example", ["a@dest.example"]);
+        await relay.PassTimeUntil(() => relay.Log("deferred").Count == 1, "the deferral");
+
+        SiteStatus site = Assert.Single(relay.Engine.Sites(false, 10, out _));
+
+        Assert.Equal(("tls_policy", "dane"), (site.Limit, site.Tls));
+        Assert.Contains("the server does not offer STARTTLS, and TLS is demanded (dane)", site.Why, StringComparison.Ordinal);
+        Assert.Equal("dane", relay.Log("deferred").Single().GetProperty("tls_policy").GetString());
+    }
+
+    [Fact]
     public async Task A_rate_says_that_it_is_one()
     {
         await using EngineFixture relay = Fixture();

@@ -329,7 +329,11 @@ internal sealed class Site : Retirable, IDisposable
             DateTimeOffset? until = null;
             if (_limit.IsSuspended(out PeerReply reason, out TimeSpan remaining))
             {
-                (limit, why, until) = ("suspended", "no host answers, and it is left alone for a time: " + reason.Words, now + remaining);
+                // Without a code it is no server that says so: TLS is not to be had there as it is demanded (AttemptFailure).
+                (limit, why) = reason is { Code: 0, Enhanced: { Subject: 7, Detail: 4 or 5 } }
+                    ? ("tls_policy", "no host gives what is demanded of TLS, and it is left alone for a time: ")
+                    : ("suspended", "no host answers, and it is left alone for a time: ");
+                (why, until) = (why + reason.Words, now + remaining);
             }
             else if (ready > 0 && _waitsForRate && Key.Limits.Rate is { } rate)
             {
