@@ -182,6 +182,7 @@ public sealed class RelayEngine : IAsyncDisposable
         options = options with { Spool = _options.Spool, Listeners = _options.Listeners, StatePath = _options.StatePath };
         // First what may throw.
         var keys = DkimKeys.Load(options.Dkim);
+        ClientCertificate? certificate = CertificateOf(options);
         _certificate?.Reload(options.Tls, options.Hostname, _time);
         if (options.Dns != _options.Dns)
         {
@@ -195,7 +196,7 @@ public sealed class RelayEngine : IAsyncDisposable
 
         _options = options;
         WarnOfSources(options);
-        DeliverySettings settings = SettingsFor(options);
+        DeliverySettings settings = SettingsFor(options, certificate);
         _queue?.Apply(RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry);
         _settlement?.Apply(settings.Retry, ClassRules.With(options.Delivery.Classes));
         _delivery?.Apply(settings);
@@ -260,7 +261,7 @@ public sealed class RelayEngine : IAsyncDisposable
         MessageSpool spool = _spool = MessageSpool.Open(options.Spool, _storage, _time, _log, batch => _metrics.SpoolCommitted(batch.Sync.TotalSeconds, batch.Messages));
         WarnOfSources(options);
         _policies.Load();
-        DeliverySettings settings = SettingsFor(options);
+        DeliverySettings settings = SettingsFor(options, CertificateOf(options));
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
         MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site), () => _delivery!.SettleOrdered(_queue!));
@@ -364,13 +365,15 @@ public sealed class RelayEngine : IAsyncDisposable
         }
     }
 
+    private static ClientCertificate? CertificateOf(EngineOptions options) => options.Delivery.Certificate is { } files ? ClientCertificate.Load(files) : null;
+
     private HttpsClient HttpsOf(EngineOptions options) => new(_dns, _race, options.Delivery, _time);
 
-    private DeliverySettings SettingsFor(EngineOptions options) => new(
+    private DeliverySettings SettingsFor(EngineOptions options, ClientCertificate? certificate) => new(
         options.Delivery,
         new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
         new TlsDecision(
-            _dns, _sts, new StsFetcher(HttpsOf(options), options.Delivery).FetchAsync, options.Delivery, options.Delivery.Certificate is { } certificate ? ClientCertificate.Load(certificate) : null),
+            _dns, _sts, new StsFetcher(HttpsOf(options), options.Delivery).FetchAsync, options.Delivery, certificate),
         new Connector(options.Hostname, options.Delivery.Timeouts, _race, _brokenTls, _heartbeat, _time, _metrics, _log),
         new SmtpClientSession(options.Delivery.Timeouts, _time, _distrust, options.Delivery.PipelineDepth),
         new RetrySchedule(options.Delivery.Retry, options.Delivery.Expire, options.Delivery.ExpireReports, options.Reports.DelayAfter),

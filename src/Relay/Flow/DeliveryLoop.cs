@@ -186,9 +186,9 @@ internal sealed class DeliveryLoop
             RoutePlan plan = destination.Route is { } route
                 ? await settings.Routes.ByNextHopAsync(route.NextHop, CancellationToken.None).ConfigureAwait(false)
                 : await settings.Routes.ByMxAsync(destination.Name, CancellationToken.None).ConfigureAwait(false);
-            if (plan.Failure is not { } failure)
+            RouteFailure? failure = plan.Failure;
+            if (failure is null)
             {
-                SiteLimitOptions limits = destination.Route is null ? settings.Limits.For(destination.Name, plan.Targets) : settings.Limits.For(destination.Route);
                 TlsRoute tls = destination.Route is { } own
                     ? await settings.Tls.ForNextHopAsync(own, plan, CancellationToken.None).ConfigureAwait(false)
                     : await settings.Tls.ForDomainAsync(destination.Name, plan, CancellationToken.None).ConfigureAwait(false);
@@ -197,10 +197,13 @@ internal sealed class DeliveryLoop
                     Tally()?.Add(destination.Name, new TlsSession(new TlsPolicy(OutboundTls.Verified, TlsPolicyKind.MtaSts), tls.Demand.Sts, "", null, null, tls.Fault, ""));
                 }
 
-                long until = _time.GetTimestamp() + (long)(RouteLife.TotalSeconds * _time.TimestampFrequency);
-                var key = SiteKey.Of(tls.Targets, destination.Route, tls.Demand, limits, destination.Route?.Egress ?? settings.Options.Egress);
-                _queue!.Routed(destination, key, tls.Targets, until);
-                return;
+                if (tls.Failure is null)
+                {
+                    Routed(destination, settings, tls);
+                    return;
+                }
+
+                failure = tls.Failure;
             }
 
             var reply = new PeerReply(0, failure.Status, failure.Reason);
@@ -221,6 +224,14 @@ internal sealed class DeliveryLoop
                 message = next;
             }
         }
+    }
+
+    private void Routed(Destination destination, DeliverySettings settings, TlsRoute route)
+    {
+        SiteLimitOptions limits = destination.Route is null ? settings.Limits.For(destination.Name, route.Targets) : settings.Limits.For(destination.Route);
+        long until = _time.GetTimestamp() + (long)(RouteLife.TotalSeconds * _time.TimestampFrequency);
+        var key = SiteKey.Of(route.Targets, destination.Route, route.Demand, limits, destination.Route?.Egress ?? settings.Options.Egress);
+        _queue!.Routed(destination, key, route.Targets, until);
     }
 
     private async ValueTask SettleUnroutedAsync(Destination destination, RecipientOutcome outcome)

@@ -76,7 +76,7 @@ internal sealed class Destination(string name, RouteOptions? route) : Retirable
         int held = Volatile.Read(ref _aside);
         (string limit, string why, DateTimeOffset? until) =
             held > 0 && held >= Held ? ("held", "an operator holds it", null)
-            : suspension is not null && now < suspension.Until ? ("dns", "the look-up of where its mail goes failed: " + suspension.Reason.Words, suspension.Until)
+            : suspension is not null && now < suspension.Until ? (suspension.Reason.Enhanced.Subject == 7 ? "tls_policy" : "dns", "the look-up of where its mail goes, and what that takes, failed: " + suspension.Reason.Words, suspension.Until)
             : site is { Ready: > 0, Limit: not "none" } ? (site.Limit, site.Why, site.Until)
             : trouble is not null && now < trouble.Next ? ("back_off", "put off, because the last answer was: " + trouble.Reply.Words, trouble.Next)
             : ("none", Held == 0 ? "nothing waits" : "on its way", (DateTimeOffset?)null);

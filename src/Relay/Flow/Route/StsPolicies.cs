@@ -15,6 +15,9 @@ internal sealed class StsPolicies(StsStore store, TimeProvider time, ILogger log
     /// <summary>RFC 8461 §3.3 suggests five minutes.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(5);
 
+    /// <summary>So long a look-up waits for a policy.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
     private const int MaximumFailures = 10_000;
     private const int MaximumRefreshes = 50;
 
@@ -43,8 +46,18 @@ internal sealed class StsPolicies(StsStore store, TimeProvider time, ILogger log
             return Answer(known, default);
         }
 
-        StsFetched fetched = await FetchAsync(fetch, domain, id).WaitAsync(cancel).ConfigureAwait(false);
-        return fetched.Policy is null ? Answer(known, fetched) : Answer(store.Find(domain), default);
+        StsFetched fetched;
+        try
+        {
+            fetched = await FetchAsync(fetch, domain, id).WaitAsync(Patience, time, cancel).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // The fetch goes on. Others that wait for look-ups shall not wait for this server, and what it wants isn't passed over for its being slow.
+            return known is { Policy: not null } ? Answer(known, default) : new StsAnswer(null, Trouble: "the domain's MTA-STS policy is being fetched, which takes long");
+        }
+
+        return Answer(fetched.Policy is null ? known : new StsEntry(id, time.GetUtcNow(), fetched.Policy), fetched);
     }
 
     private static StsAnswer Answer(StsEntry? known, in StsFetched failed) => known switch

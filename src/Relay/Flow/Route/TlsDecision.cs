@@ -30,7 +30,7 @@ internal sealed class TlsDecision(IDnsResolver dns, StsPolicies policies, Func<s
         OutboundTls level = options.TlsRules.FirstOrDefault(r => DomainPattern.Matches(r.Domain, domain))?.Tls ?? options.Tls;
         if (level == OutboundTls.None)
         {
-            return new TlsRoute(new TlsDemand(level), Same(plan.Targets, new TlsPolicy(level)));
+            return new TlsRoute(new TlsDemand(level), [.. plan.Targets.Select(t => t with { Tls = new TlsPolicy(level) })]);
         }
 
         StsAnswer sts = default;
@@ -41,7 +41,8 @@ internal sealed class TlsDecision(IDnsResolver dns, StsPolicies policies, Func<s
 
         if (sts.Trouble is { } trouble)
         {
-            return new TlsRoute(new TlsDemand(level), Same(plan.Targets, With(new TlsPolicy(OutboundTls.Verified, TlsPolicyKind.MtaSts) { Refusal = new TlsRefusal(sts.Fault, trouble) })));
+            // A failure of the domain, and not of hosts that it may share with others.
+            return new TlsRoute(new TlsDemand(level), plan.Targets) { Failure = RoutePlan.Temporary(7, 5, trouble).Failure, Fault = sts.Fault };
         }
 
         var demand = new TlsDemand(level, sts.Policy, plan.IsSigned && options.Dane);
@@ -49,8 +50,6 @@ internal sealed class TlsDecision(IDnsResolver dns, StsPolicies policies, Func<s
         // RFC 7672 §3.2.2: such a host may show one certificate to one domain's mail and another to another's.
         return new TlsRoute(targets.Any(static t => t.Tls!.Dane is { HasAuthority: true }) ? demand with { Domain = domain } : demand, targets) { Fault = sts.Fault };
     }
-
-    private static IReadOnlyList<HostTarget> Same(IReadOnlyList<HostTarget> targets, TlsPolicy policy) => [.. targets.Select(t => t with { Tls = policy })];
 
     /// <summary>What holds for a host without TLSA records.</summary>
     private static TlsPolicy Usual(string host, TlsDemand demand, bool isSigned) => demand.Sts switch

@@ -4,4 +4,7 @@ namespace Relay.Flow.Route;
 internal sealed record TlsRoute(TlsDemand Demand, IReadOnlyList<HostTarget> Targets)
 {
     public TlsFault Fault { get; init; }
+
+    /// <summary>Nothing may be sent now, whatever the hosts are; null otherwise.</summary>
+    public RouteFailure? Failure { get; init; }
 }

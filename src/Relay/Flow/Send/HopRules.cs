@@ -11,9 +11,9 @@ internal static class HopRules
     private const long MaximumSeconds = 999_999_999;
 
     /// <summary>
-    /// Why this host can't be given the message, for good as far as this host goes; null when it can. <paramref name="isProven"/>: the connection is in TLS with the server that it should be with, beyond doubt.
+    /// Why this host can't be given the message, for good as far as this host goes; null when it can. <paramref name="isProven"/>: the connection is in TLS with the server that it should be with, beyond doubt. <paramref name="isFinal"/>: that is a delivery agent.
     /// </summary>
-    public static PeerReply? Refusal(QueuedMessage message, long size, in ServerExtensions server, bool isProven)
+    public static PeerReply? Refusal(QueuedMessage message, long size, in ServerExtensions server, bool isProven, bool isFinal = false)
     {
         Envelope envelope = message.Message.Envelope;
         // RFC 8689 §5: a report goes on all the same, rather than be lost.
@@ -24,7 +24,8 @@ internal static class HopRules
                 return AttemptFailure.LocalReply(5, 7, 10, "the message requires TLS (REQUIRETLS), and there is none with a server that proves who it is");
             }
 
-            if (!server.RequireTls)
+            // A delivery agent hands nothing on.
+            if (!server.RequireTls && !isFinal)
             {
                 return AttemptFailure.LocalReply(5, 7, 30, "the message requires TLS (REQUIRETLS), and the server does not offer REQUIRETLS");
             }

@@ -49,7 +49,7 @@ internal sealed class OpenTransactions(OutboundConnection connection)
                 return null;
             }
 
-            if (HopRules.Refusal(transaction.Message, transaction.Body.Length, connection.Extensions, connection.IsProven) is { } refusal)
+            if (HopRules.Refusal(transaction.Message, transaction.Body.Length, connection.Extensions, connection.IsProven, connection.Hop.IsFinal) is { } refusal)
             {
                 transaction.HostRefusal = refusal;
                 Source.GiveBack(transaction);

@@ -69,8 +69,8 @@ internal sealed class OutboundConnection : IAsyncDisposable
     /// <summary>The domains for which it has been counted as a try at TLS; null before the first.</summary>
     public HashSet<string>? CountedFor { get; set; }
 
-    /// <summary>It is in TLS with the server that it should be with, beyond doubt: what a message with REQUIRETLS demands (RFC 8689 §4.2.1).</summary>
-    public bool IsProven => Hop.Tls is { Verified: not "none" } && Key.Tls.IsNameSure;
+    /// <summary>It is in TLS with the server that it should be with, beyond doubt: what a message with REQUIRETLS demands (RFC 8689 §4.2.1). What a delivery agent gets on this machine goes nowhere else.</summary>
+    public bool IsProven => (Hop.Tls is { Verified: not "none" } && Key.Tls.IsNameSure) || (Hop.IsFinal && Key.IsLocal);
 
     /// <summary>Transactions begun on it (MAIL).</summary>
     public int Mails { get; set; }

@@ -135,6 +135,29 @@ public sealed class StsPoliciesTests : IDisposable
     }
 
     [Fact]
+    public async Task L26_a_slow_server_holds_up_its_own_mail_and_nobody_else()
+    {
+        _slow = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<StsAnswer> waiting = FindAsync().AsTask();
+        await Eventually.True(() => Volatile.Read(ref _fetched) == 1, "it is fetched");
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(new StsAnswer(null, Trouble: "the domain's MTA-STS policy is being fetched, which takes long"), await waiting);
+        _slow.SetResult();
+        await Eventually.True(() => File.Exists(Path.Combine(_folder, "mta-sts", "dest.example")), "it is had");
+        Assert.NotNull((await FindAsync()).Policy);
+        Assert.Equal(1, _fetched);
+    }
+
+    [Fact]
+    public async Task L26_a_policy_that_may_not_be_kept_holds_for_whom_it_was_fetched()
+    {
+        Publish("1", "enforce", TimeSpan.Zero);
+        Assert.NotNull((await FindAsync()).Policy);
+        Assert.NotNull((await FindAsync()).Policy);
+        Assert.Equal(2, _fetched);
+    }
+
+    [Fact]
     public async Task Many_who_ask_at_once_are_served_by_one_fetch()
     {
         _slow = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -17,6 +17,7 @@ public sealed class TlsDecisionTests
     private DeliveryOptions _options = new();
 
     private string? _policy;
+    private string? _policies;
 
     [Fact]
     public async Task L25_usable_records_of_a_signed_host_demand_a_certificate_that_matches_them()
@@ -158,6 +159,18 @@ public sealed class TlsDecisionTests
     }
 
     [Fact]
+    public async Task L26_a_policy_that_is_lost_is_a_failure_of_the_domain_and_not_of_its_hosts()
+    {
+        string folder = Directory.CreateTempSubdirectory("relay-sts-").FullName;
+        await File.WriteAllTextAsync(Path.Combine(folder, "dest.example"), "damaged", TestContext.Current.CancellationToken);
+        _policies = folder;
+        TlsRoute route = await DecideAsync("dest.example");
+        Assert.Equal("4.7.5 the domain's MTA-STS policy is lost and can't be fetched anew", $"{route.Failure?.Status} {route.Failure?.Reason}");
+        Assert.False(route.Failure!.IsPermanent);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
     public async Task None_in_the_configuration_is_not_raised()
     {
         _dns.Tlsa("_25._tcp.mx.host.example", $"3 1 1 {Hash}");
@@ -216,8 +229,10 @@ public sealed class TlsDecisionTests
     private TlsDecision Decision()
     {
         var time = new FakeTimeProvider();
+        var store = new StsStore(_policies, time, NullLogger.Instance);
+        store.Load();
         return new TlsDecision(
-            _dns, new StsPolicies(new StsStore(null, time, NullLogger.Instance), time, NullLogger.Instance),
+            _dns, new StsPolicies(store, time, NullLogger.Instance),
             _ => Task.FromResult(MtaStsPolicy.TryParse(_policy, out MtaStsPolicy? policy, out string? error) ? new StsFetched(policy) : new StsFetched(null, TlsFault.StsPolicyInvalid, error)), _options, null);
     }
 }

@@ -91,6 +91,13 @@ public class HopRulesTests
         Assert.Null(Status(Message("REQUIRETLS", sender: ""), Server(server), isProven));
     }
 
+    [Fact]
+    public void G19_a_delivery_agent_need_not_know_of_REQUIRETLS_since_it_hands_nothing_on()
+    {
+        Assert.Null(HopRules.Refusal(Message("REQUIRETLS"), Size, Server(Extensions.None), isProven: true, isFinal: true));
+        Assert.Equal("5.7.10", HopRules.Refusal(Message("REQUIRETLS"), Size, Server(Extensions.None), isProven: false, isFinal: true)?.Enhanced.ToString());
+    }
+
     [Theory]
     [InlineData("REQUIRETLS", EnvelopeFlags.None, All, " SIZE=1234 REQUIRETLS")]
     [InlineData("", EnvelopeFlags.None, All, " SIZE=1234")]
