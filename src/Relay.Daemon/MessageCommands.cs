@@ -31,8 +31,8 @@ internal static class MessageCommands
         Order("retry", "Has mail tried now, whatever its time is.", config),
         Order("hold", "Keeps mail from being tried until it is released, over restarts too. It doesn't expire meanwhile.", config),
         Order("release", "Lets held mail be tried again, at once.", config),
-        Order("bounce", "Gives mail up, and reports it to its senders as undeliverable.", config),
-        Order("drop", "Gives mail up, and tells nobody but the delivery log.", config),
+        Order("bounce", "Gives mail up, and reports it to its senders as undeliverable.", config, isForGood: true),
+        Order("drop", "Gives mail up, and tells nobody but the delivery log.", config, isForGood: true),
     ];
 
     /// <summary>Prints an answer that is about a message; false when it is about something else.</summary>
@@ -52,12 +52,20 @@ internal static class MessageCommands
 
     private static Argument<string> IdArgument() => new("ID") { Description = "The message's id, as the client got it in its 250." };
 
-    private static Command Order(string name, string what, Option<string?> config)
+    private static Command Order(string name, string what, Option<string?> config, bool isForGood = false)
     {
+        var yes = new Option<bool>("--yes") { Description = "Needed with all, since nothing brings that mail back." };
         var selector = new Argument<string>("SELECTOR") { Description = "A message's id, domain:NAME (the recipients there), sender:ADDRESS (<> for reports), or all." };
         var order = new Command(name, what) { selector, Json, Admin, config };
-        order.SetAction((parsed, stop) => AskAsync(
-            parsed, config, HttpMethod.Post, $"/queue/{name}?selector={Uri.EscapeDataString(parsed.GetValue(selector)!)}&who={Uri.EscapeDataString(Environment.UserName)}", body => PrintAnswer(name, body), stop));
+        if (isForGood)
+        {
+            order.Add(yes);
+        }
+
+        order.SetAction((parsed, stop) => isForGood && parsed.GetValue(selector) == "all" && !parsed.GetValue(yes)
+            ? Task.FromResult(CommandResult.Fail(CommandResult.Wrong, $"{name} all gives all mail up, and nothing brings it back: write --yes too if that is meant"))
+            : AskAsync(
+                parsed, config, HttpMethod.Post, $"/queue/{name}?selector={Uri.EscapeDataString(parsed.GetValue(selector)!)}&who={Uri.EscapeDataString(Environment.UserName)}", body => PrintAnswer(name, body), stop));
         return order;
     }
 

@@ -121,6 +121,8 @@ public sealed class QueueTests
         await using ToolProcess unknown = await AskAsync(relay, "queue", "drop", dropped);
         Assert.Equal(1, unknown.ExitCode);
         await using ToolProcess wrong = await AskAsync(relay, "queue", "drop", "everything");
+        await using ToolProcess all = await AskAsync(relay, "queue", "drop", "all");
+        Assert.Equal((1, true), (all.ExitCode, all.Transcript.Contains("drop all gives all mail up, and nothing brings it back: write --yes too", StringComparison.Ordinal)));
         Assert.Equal(1, wrong.ExitCode);
     }
 

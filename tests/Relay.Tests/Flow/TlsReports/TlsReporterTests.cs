@@ -39,6 +39,24 @@ public sealed class TlsReporterTests
     }
 
     [Fact]
+    public async Task L26_what_a_policy_that_is_tested_would_have_stopped_is_delivered_and_told()
+    {
+        await using EngineFixture relay = await StartAsync("tls@relay.example.net", static folder =>
+        {
+            Directory.CreateDirectory(Path.Combine(folder, "mta-sts"));
+            File.WriteAllText(Path.Combine(folder, "mta-sts", "testing.example"), "1\n2026-11-24T08:00:00.0000000+00:00\nversion: STSv1\nmode: testing\nmx: mx.testing.example\nmax_age: 864000\n");
+        });
+        relay.Dns.Txt("_mta-sts.testing.example", "v=STSv1; id=1").Txt("_smtp._tls.testing.example", "v=TLSRPTv1; rua=mailto:tls@reports.example");
+        await relay.SendAsync("a@source.example", ["u@testing.example"]);
+        await relay.PassTimeUntil(() => relay.Log("delivered").Count == 1, "the mail");
+        Assert.Equal("mta-sts-testing", relay.Log("delivered").Single().GetProperty("tls_policy").GetString());
+        await relay.PassTimeUntil(() => relay.Server.Mail.Any(static m => m.From.Contains("tls@relay.example.net", StringComparison.Ordinal)), "the report", TimeSpan.FromMinutes(5));
+        JsonElement policy = Read(relay.Server.Mail.Single(static m => m.From.Contains("tls@relay.example.net", StringComparison.Ordinal)).Body).GetProperty("policies")[0];
+        Assert.Equal("""{"policy-type":"sts","policy-string":["version: STSv1","mode: testing","mx: mx.testing.example","max_age: 864000"],"policy-domain":"testing.example","mx-host":["mx.testing.example"]}""", policy.GetProperty("policy").ToString());
+        Assert.Equal("starttls-not-supported", policy.GetProperty("failure-details")[0].GetProperty("result-type").GetString());
+    }
+
+    [Fact]
     public async Task Without_a_contact_nothing_is_counted()
     {
         await using EngineFixture relay = await StartAsync(null);
@@ -58,7 +76,7 @@ public sealed class TlsReporterTests
         return JsonDocument.Parse(reader.ReadToEnd()).RootElement;
     }
 
-    private static async Task<EngineFixture> StartAsync(string? contact)
+    private static async Task<EngineFixture> StartAsync(string? contact, Action<string>? prepare = null)
     {
         var relay = new EngineFixture();
         relay.Options = relay.Options with
@@ -67,8 +85,9 @@ public sealed class TlsReporterTests
             TlsReports = new TlsReportOptions { Contact = contact, Organization = "Some Mailers" },
             StatePath = Path.Combine(relay.Options.Spool.Paths[0], "..", "state"),
         };
+        prepare?.Invoke(Path.GetFullPath(relay.Options.StatePath));
         relay.Dns.IsSigned = true;
-        foreach (string domain in (string[])["dest.example", "dane.example", "quiet.example", "reports.example"])
+        foreach (string domain in (string[])["dest.example", "dane.example", "quiet.example", "testing.example", "reports.example"])
         {
             relay.Dns.Mx(domain, (10, "mx." + domain)).Host("mx." + domain, "192.0.2.1");
         }
