@@ -220,9 +220,21 @@ public sealed class SpoolTailTests
     {
         await using Bounded spool = Bounded.Open(_disk, 1);
         var parked = new List<SpooledMessage>();
+        bool read = false;
         for (int i = 0; i < 8; i++)
         {
+            if (i == 1)
+            {
+                _disk.Fault = (call, _) =>
+                {
+                    read |= call == "read";
+                    return 0;
+                };
+            }
+
             parked.Add((await spool.Store(i, 1))[0].Message!);
+            // The first of them is in the reader's hands, who waits for room: what comes behind it is read later, and damaged by then.
+            await TestSpool.Until(() => i != 1 || Volatile.Read(ref read));
         }
 
         _disk.Damage(parked[3].Segment!.Path, parked[3].RecordOffset, 40);
