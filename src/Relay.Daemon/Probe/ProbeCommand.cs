@@ -79,7 +79,7 @@ internal static class ProbeCommand
             }
             else
             {
-                report.Print(Console.Out);
+                report.Print();
             }
 
             return report.Status;

@@ -11,8 +11,8 @@ using Relay.Protocol.Smtp;
 namespace Relay.Daemon.Probe;
 
 /// <summary>
-/// One connection to the server that is probed. Each step has a deadline. What goes wrong is an IOException, or a TimeoutException, whose message is for people and has nothing from the server; after
-/// one, the connection is of no use. Used by one thread at a time.
+/// One connection to the server that is probed. Each step has a deadline. What goes wrong is an IOException, or a TimeoutException, whose message is for people; after one, the connection is of no use.
+/// Used by one thread at a time.
 /// </summary>
 internal sealed class ProbeConnection : IAsyncDisposable
 {
@@ -121,7 +121,7 @@ internal sealed class ProbeConnection : IAsyncDisposable
         }
     }, stop);
 
-    /// <summary>Without SMTP: sends octets, and gives the first that come back, at least so many of them.</summary>
+    /// <summary>Without SMTP: sends octets, and gives what has come back as soon as that is enough.</summary>
     public async Task<byte[]> ExchangeAsync(byte[] octets, Func<ReadOnlyMemory<byte>, bool> isEnough, CancellationToken stop)
     {
         await WriteAsync(octets, stop).ConfigureAwait(false);

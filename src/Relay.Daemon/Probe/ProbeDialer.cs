@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using Relay.Protocol.Smtp;
 
 namespace Relay.Daemon.Probe;
@@ -85,8 +86,8 @@ internal sealed class ProbeDialer(ProbeOptions options, IPAddress server, TimePr
         await SecureAsync(connection, versions, stop).ConfigureAwait(false);
     }
 
-    /// <summary>True for what goes wrong with a server or the way to it.</summary>
-    public static bool IsTrouble(Exception e) => e is IOException or TimeoutException;
+    /// <summary>True for what goes wrong with a server, what it shows for a certificate, or the way to it.</summary>
+    public static bool IsTrouble(Exception e) => e is IOException or TimeoutException or CryptographicException;
 
     /// <summary>Leaves as one should; that the server may have gone before matters to nobody.</summary>
     public static async Task LeaveAsync(ProbeConnection connection, CancellationToken stop)

@@ -23,26 +23,26 @@ internal sealed record ProbeReport(string Host, string Address, int Port, string
     [JsonIgnore]
     public int Status => IsOpen || HasFindings ? CommandResult.Wrong : IsWhole ? CommandResult.Fine : CommandResult.CouldNotRun;
 
-    public void Print(TextWriter to)
+    public void Print()
     {
-        to.WriteLine($"{Host} ({Address}:{Text(Port)}): {Greeting}");
-        to.WriteLine($"taken to be responsible for {Domain}");
-        to.WriteLine();
+        Console.Out.WriteLine($"{Host} ({Address}:{Text(Port)}): {Greeting}");
+        Console.Out.WriteLine($"taken to be responsible for {Domain}");
+        Console.Out.WriteLine();
         Table(["VERDICT", "TRICK", "TRIED", "ANSWER"], Tricks.Select(Row), Tricks.Count, "tricks");
-        to.WriteLine();
+        Console.Out.WriteLine();
         Table(["VERDICT", "CHECK", "TRIED", "ANSWER"], Checks.Select(Row), Checks.Count, "checks");
-        to.WriteLine();
-        to.WriteLine(string.Join(", ", Tricks.GroupBy(static t => t.Verdict).OrderBy(static g => g.Key).Select(static g => $"{Text(g.Count())} {Word(g.Key)}").Prepend($"{Text(Tricks.Count)} tricks")));
-        to.WriteLine(IsOpen ? "OPEN: it relays. If it trusts the address that this was asked from, as it may this machine's or this network's, ask again from elsewhere."
+        Console.Out.WriteLine();
+        Console.Out.WriteLine(string.Join(", ", Tricks.GroupBy(static t => t.Verdict).OrderBy(static g => g.Key).Select(static g => $"{Text(g.Count())} {Word(g.Key)}").Prepend($"{Text(Tricks.Count)} tricks")));
+        Console.Out.WriteLine(IsOpen ? "OPEN: it relays. If it trusts the address that this was asked from, as it may this machine's or this network's, ask again from elsewhere."
             : IsWhole ? "Not open." : "Not all tricks could be tried: whether it is open remains to be seen.");
         if (Tricks.Any(static t => t.Verdict == ProbeVerdict.PutOff))
         {
-            to.WriteLine("What was put off (4yz) may be refused in earnest or grey-listed: read the answers, and ask again later.");
+            Console.Out.WriteLine("What was put off (4yz) may be refused in earnest or grey-listed: read the answers, and ask again later.");
         }
 
         foreach (ProbeResult finding in Checks.Where(static c => c.Verdict == ProbeVerdict.Finding))
         {
-            to.WriteLine($"FINDING: {finding.Name}: {finding.Answer}");
+            Console.Out.WriteLine($"FINDING: {finding.Name}: {finding.Answer}");
         }
     }
 
