@@ -9,7 +9,7 @@ namespace Relay.Telemetry;
 /// Makes what a peer sent fit for a log line: one line, printable, at most <see cref="MaximumLength"/> characters. UTF-8 that can be printed stays; control characters and
 /// octets that are no UTF-8 become \xNN; characters that a reader can't see or that turn the text around them (RFC 3987 §4.1 and Unicode TR 36 §3.4) become '?'.
 /// </summary>
-internal static class LogText
+public static class LogText
 {
     public const int MaximumLength = 500;
 

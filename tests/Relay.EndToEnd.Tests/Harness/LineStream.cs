@@ -12,6 +12,16 @@ internal sealed class LineStream(Stream stream)
     private int _start;
     private int _end;
 
+    /// <summary>What was received and not read yet.</summary>
+    public ReadOnlyMemory<byte> Rest => _buffer.AsMemory(_start, _end - _start);
+
+    /// <summary>Has octets read as if they had come next on the stream.</summary>
+    public void Unread(ReadOnlySpan<byte> octets)
+    {
+        octets.CopyTo(_buffer.AsSpan(_end));
+        _end += octets.Length;
+    }
+
     /// <summary>The next line without its CRLF, valid until the next call; null at the end of the stream.</summary>
     public async ValueTask<ReadOnlyMemory<byte>?> ReadLineAsync(CancellationToken cancel)
     {

@@ -68,7 +68,8 @@ internal sealed class ScriptedSession(Stream transport, ServerScript script, Act
         string tls = script.Certificate is not null && _tls is null ? "250-STARTTLS\r\n" : "";
         string chunking = script.Chunking ? "250-CHUNKING\r\n" : "";
         string utf8 = script.SmtpUtf8 ? "250-SMTPUTF8\r\n" : "";
-        return $"250-mx.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n{tls}{chunking}{utf8}250 SIZE 1000000000";
+        string more = string.Concat(script.Keywords.Select(static k => $"250-{k}\r\n"));
+        return $"250-mx.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n{tls}{chunking}{utf8}{more}250 SIZE 1000000000";
     }
 
     private string Mail(string command)
@@ -157,7 +158,13 @@ internal sealed class ScriptedSession(Stream transport, ServerScript script, Act
         await _wire.WriteAsync("220 2.0.0 Go ahead\r\n", cancel);
         _tls = new SslStream(transport, leaveInnerStreamOpen: true);
         await _tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = script.Certificate }, cancel);
-        _wire = new LineStream(_tls);
+        var inside = new LineStream(_tls);
+        if (script.KeepsClearText)
+        {
+            inside.Unread(_wire.Rest.Span);
+        }
+
+        _wire = inside;
         Reset();
         return null;
     }

@@ -20,4 +20,10 @@ internal sealed record ServerScript
 
     /// <summary>Offer internationalized addresses (RFC 6531).</summary>
     public bool SmtpUtf8 { get; init; }
+
+    /// <summary>More lines of the reply to EHLO, before TLS and inside it.</summary>
+    public IReadOnlyList<string> Keywords { get; init; } = [];
+
+    /// <summary>Takes what came in clear behind STARTTLS for commands inside TLS (CVE-2011-0411).</summary>
+    public bool KeepsClearText { get; init; }
 }
