@@ -29,18 +29,9 @@ public sealed class SubmissionTests : IAsyncLifetime
         _server = ScriptedServer.Start();
         _relay = await RelayProcess.StartAsync(RelaySettings.SmartHost(Server.Address, Server.Port) with
         {
-            Listeners = [],
+            Listeners = ["starttls", "implicit"],
+            Role = "submission",
             Access = $"relay_from = []\nusers = \"{users}\"",
-            Tables = """
-                [[listener]]
-                address = "127.0.0.1:0"
-                role = "submission"
-                tls = "starttls"
-                [[listener]]
-                address = "127.0.0.1:0"
-                role = "submission"
-                tls = "implicit"
-                """,
         });
     }
 
@@ -135,12 +126,12 @@ public sealed class SubmissionTests : IAsyncLifetime
             context = ssl._create_unverified_context()
             with smtplib.SMTP_SSL("127.0.0.1", {ImplicitPort}, context=context) as client:
                 client.ehlo()
-                client.user, client.password = "alice", "s\\u00e9cret, with spaces"
+                client.user, client.password = "alice", "s\u00e9cret, with spaces"
                 import base64
-                print(client.docmd("AUTH", "PLAIN " + base64.b64encode(("\\0alice\\0" + client.password).encode()).decode()))
+                print(client.docmd("AUTH", "PLAIN " + base64.b64encode(("\0alice\0" + client.password).encode()).decode()))
                 print(client.mail("other@elsewhere.test"))
                 client.rset()
-                print(client.sendmail("alice@from.test", ["user@to.test"], "From: alice@from.test\\r\\nSubject: from python\\r\\n\\r\\nx\\r\\n"))
+                print(client.sendmail("alice@from.test", ["user@to.test"], "From: alice@from.test\r\nSubject: from python\r\n\r\nx\r\n"))
             """);
         await using ToolProcess python = await ToolProcess.RunAsync(Tool.Find("python3", "python3"), [script]);
         Assert.True(python.ExitCode == 0, python.Transcript);
