@@ -46,7 +46,11 @@ internal static class Program
         version.SetAction(static _ => Print($"relay {Version}\n"));
         var schema = new Command("schema", "Prints the JSON schema of the configuration file, for editors.");
         schema.SetAction(static _ => Print(ConfigSchema.Generate()));
-        var root = new RootCommand("Relay, an SMTP relay that loses nothing it has acknowledged.") { config, serve, check, SpoolCommands.Create(config), QueueCommands.Queue(config), QueueCommands.Why(config), MessageCommands.Trace(config), DkimCommands.Create(TimeProvider.System), ProbeCommand.Create(TimeProvider.System), version, schema };
+        var root = new RootCommand("Relay, an SMTP relay that loses nothing it has acknowledged.")
+        {
+            config, serve, check, SpoolCommands.Create(config), QueueCommands.Queue(config), QueueCommands.Why(config), MessageCommands.Trace(config), UserCommands.Create(), DkimCommands.Create(TimeProvider.System),
+            ProbeCommand.Create(TimeProvider.System), version, schema,
+        };
         root.SetAction((parsed, _) => ServeAsync(parsed.GetValue(config)));
         return root;
     }

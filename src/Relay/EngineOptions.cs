@@ -51,7 +51,7 @@ public sealed record EngineOptions
     public TlsReportOptions TlsReports { get; init; } = new();
 
     /// <summary>Null: nobody can log in, and AUTH isn't offered.</summary>
-    internal ICredentials? Credentials { get; init; }
+    public Accounts? Accounts { get; init; }
 
     /// <summary>The folder for what is kept over restarts besides mail: MTA-STS policies, and what was counted for reports on TLS. Made when there is something to keep; null keeps nothing.</summary>
     public string? StatePath { get; init; }

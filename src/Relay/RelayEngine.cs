@@ -40,6 +40,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly Func<DnsOptions, IDnsResolver> _resolvers;
     private readonly DeliveryLog _deliveries;
     private readonly ConnectionLimit _connections = new();
+    private readonly PasswordWork _passwords;
     private readonly Dictionary<ListenerOptions, SmtpConnectionHandler> _handlers = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly LocalAddresses _local;
@@ -77,6 +78,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _resolvers = settings => dns ?? new DnsCache(new DnsResolver(settings, time), time);
         _dns = _resolvers(options.Dns);
         _heartbeat = new Heartbeat(time);
+        _passwords = new PasswordWork(time);
         _local = new LocalAddresses(time);
         _crowd = new SiteCrowd(time);
         _distrust = new RecentHosts(time);
@@ -251,6 +253,7 @@ public sealed class RelayEngine : IAsyncDisposable
 
         await _deliveries.DisposeAsync().ConfigureAwait(false);
         _signer?.Dispose();
+        _passwords.Dispose();
         _heartbeat.Dispose();
         _metrics.Dispose();
         _stopping.Dispose();
@@ -284,6 +287,7 @@ public sealed class RelayEngine : IAsyncDisposable
             Signer = signer,
             Queue = queue,
             Connections = _connections,
+            Passwords = _passwords,
             Heartbeat = _heartbeat,
             Metrics = _metrics,
             Deliveries = _deliveries,

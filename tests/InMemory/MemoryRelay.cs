@@ -25,6 +25,7 @@ internal sealed class MemoryRelay : IAsyncDisposable
     private const string Folder = "/memory/spool";
 
     private readonly Heartbeat _heartbeat = new(TimeProvider.System);
+    private readonly PasswordWork _passwords = new(TimeProvider.System);
     private readonly RelayMetrics _metrics = new();
     private readonly DeliveryLog _deliveries;
     private readonly MessageSpool _spool;
@@ -48,6 +49,7 @@ internal sealed class MemoryRelay : IAsyncDisposable
             Signer = _signer = new MessageSigner(DkimKeys.Load(options.Dkim)),
             Queue = _queue,
             Connections = new ConnectionLimit(),
+            Passwords = _passwords,
             Heartbeat = _heartbeat,
             Metrics = _metrics,
             Deliveries = _deliveries,
@@ -88,6 +90,7 @@ internal sealed class MemoryRelay : IAsyncDisposable
         await _spool.DisposeAsync();
         await _deliveries.DisposeAsync();
         _signer.Dispose();
+        _passwords.Dispose();
         _heartbeat.Dispose();
         _metrics.Dispose();
         _stopping.Dispose();

@@ -37,6 +37,7 @@ internal sealed class ConfigDraft
         KeyPath = engine.Tls?.KeyPath;
         Access = engine.Access;
         RecipientsPath = options.RecipientsPath;
+        UsersPath = options.UsersPath;
         Reports = engine.Reports;
         TlsReports = engine.TlsReports;
         ReportTextsPath = options.ReportTextsPath;
@@ -87,6 +88,10 @@ internal sealed class ConfigDraft
     public AccessOptions Access { get; set; } = new();
 
     public string? RecipientsPath { get; set; }
+
+    public string? UsersPath { get; set; }
+
+    public Accounts? Accounts { get; set; }
 
     public LimitOptions Limits { get; set; } = new();
 
@@ -158,6 +163,7 @@ internal sealed class ConfigDraft
             Listeners = [.. Listeners.Select(static l => new ListenerOptions { EndPoint = l.EndPoint!, Role = l.Role, Tls = l.Tls, ProxyFrom = l.ProxyFrom })],
             Tls = CertificatePath is null ? null : new CertificateOptions(CertificatePath, KeyPath!),
             Access = Access,
+            Accounts = Accounts,
             Limits = Limits,
             Smtp = Smtp,
             Dns = Dns,
@@ -188,6 +194,7 @@ internal sealed class ConfigDraft
         Admin = Admin,
         Log = Log,
         RecipientsPath = RecipientsPath,
+        UsersPath = UsersPath,
         ReportTextsPath = ReportTextsPath,
         ClassesPath = ClassesPath,
     };

@@ -64,6 +64,7 @@ internal static class ConfigFile
         CertificateFiles.Check(draft, reader);
         DkimChecks.Run(draft, reader);
         RecipientFile.Read(draft, reader, errors);
+        UsersFile.Read(draft, reader, errors);
         TextFiles.Read(draft, reader, errors);
         return errors.Count == 0
             ? new ConfigResult(draft.Build(), [])

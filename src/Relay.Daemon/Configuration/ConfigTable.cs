@@ -86,6 +86,8 @@ internal static class ConfigTable
                 "Domains accepted from anyone, because this relay is their MX."),
             ConfigKey.Of("recipients", ConfigTypes.FilePath, d => d.RecipientsPath, (d, v) => d.RecipientsPath = v,
                 "A file with the addresses that exist in `relay_domains`, one a line, `#` for comments; others are refused at RCPT.", "every address exists"),
+            ConfigKey.Of("users", ConfigTypes.FilePath, d => d.UsersPath, (d, v) => d.UsersPath = v,
+                "The file of the users who may log in, inside TLS; `relay user` makes it. Read again at a reload.", "nobody can log in"),
             ConfigKey.Of("blocked", new ListType<IPNetwork>(ConfigTypes.Network), d => d.Access.Blocked, (d, v) => d.Access = d.Access with { Blocked = v },
                 "Networks whose clients are turned away at the greeting, with 554."),
             ConfigKey.Of("xclient_from", new ListType<IPNetwork>(ConfigTypes.ProxyNetwork), d => d.Access.XClientFrom, (d, v) => d.Access = d.Access with { XClientFrom = v },

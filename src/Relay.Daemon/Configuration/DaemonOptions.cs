@@ -12,6 +12,9 @@ internal sealed record DaemonOptions
     /// <summary>Where the engine's list of recipients was read from.</summary>
     public string? RecipientsPath { get; init; }
 
+    /// <summary>Where the engine's accounts were read from.</summary>
+    public string? UsersPath { get; init; }
+
     /// <summary>Where texts and rules of reports were read from, for what is printed; what they say is in the engine's options.</summary>
     public string? ReportTextsPath { get; init; }
 

@@ -29,6 +29,9 @@ public sealed class HeaderSection
     /// <summary>How many fields there are, once it has ended.</summary>
     public int Count { get; private set; }
 
+    /// <summary>All of it, what is no field included, without the empty line; once it has ended.</summary>
+    public ReadOnlySpan<byte> Octets => _octets.AsSpan(0, _length);
+
     public HeaderField this[int index] => _fields.AsSpan(0, Count)[index];
 
     /// <summary>Takes what belongs to the section, the empty line behind it included; returns how much that is.</summary>

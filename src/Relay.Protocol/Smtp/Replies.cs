@@ -37,6 +37,7 @@ public static class Replies
     public static readonly Reply TooSlow421 = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 4, 2, "too slow");
     public static readonly Reply NoMailInSight421 = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 7, 0, "too many commands without mail");
     public static readonly Reply LocalError451 = Reply.Of(ReplyCode.LocalError451, 4, 3, 0, "local error, try again later");
+    public static readonly Reply AuthBusy454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "too many are logging in now, try again later");
     public static readonly Reply StorageFull452 = Reply.Of(ReplyCode.InsufficientStorage452, 4, 3, 1, "storage full, try again later");
 
     /// <summary>RFC 5321 §4.5.3.1.10: 452, not 552, so that the client sends the rest in another transaction.</summary>
@@ -86,11 +87,16 @@ public static class Replies
     public static readonly Reply AuthInTransaction503 = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "AUTH is not allowed in a transaction");
     public static readonly Reply AuthCancelled501 = Reply.Of(ReplyCode.ArgumentSyntaxError501, 5, 7, 0, "authentication cancelled");
     public static readonly Reply AuthEncoding501 = Reply.Of(ReplyCode.ArgumentSyntaxError501, 5, 5, 2, "bad base64");
+    public static readonly Reply AuthResponse501 = Reply.Of(ReplyCode.ArgumentSyntaxError501, 5, 5, 2, "this is no message of that mechanism");
     public static readonly Reply AuthLineTooLong500 = Reply.Of(ReplyCode.SyntaxError500, 5, 5, 6, "authentication exchange line too long");
     public static readonly Reply AuthFailed535 = Reply.Of(ReplyCode.AuthenticationInvalid535, 5, 7, 8, "authentication credentials invalid");
     public static readonly Reply AuthNeedsTls538 = Reply.Of(ReplyCode.EncryptionRequired538, 5, 7, 11, "encryption required for this mechanism");
     public static readonly Reply BareLineEnding521 = Reply.Of(ReplyCode.NoMailService521, 5, 5, 2, "bare CR or LF in a command: lines end with CRLF");
-    public static readonly Reply TlsRequired530 = Reply.Of(ReplyCode.AuthenticationRequired530, 5, 7, 0, "must issue STARTTLS first");
+    public static readonly Reply SenderNotYours553 = Reply.Of(ReplyCode.MailboxNameNotAllowed553, 5, 7, 1, "you may not send from this address");
+    public static readonly Reply FromNotYours550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, "you may not send with this From field");
+    public static readonly Reply FromOnce550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, "the message has to have one From field");
+    public static readonly Reply HeaderTooLong550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, "the header section is too long to be checked");
+    public static readonly Reply TlsRequired530 = Reply.Of(ReplyCode.AuthenticationRequired530, 5, 7, 0, "Must issue STARTTLS first");
     public static readonly Reply AuthRequired530 = Reply.Of(ReplyCode.AuthenticationRequired530, 5, 7, 0, "authentication required");
     public static readonly Reply PipelinedBehindTls554 = Reply.Of(ReplyCode.TransactionFailed554, 5, 5, 1, "nothing may be pipelined behind STARTTLS");
 

@@ -4,6 +4,7 @@ using Relay.Daemon.Configuration;
 using Relay.Dkim;
 using Relay.Flow;
 using Relay.Protocol.Dkim;
+using Relay.Protocol.Sasl;
 
 namespace Relay.Daemon.Tests.Configuration;
 
@@ -36,6 +37,37 @@ public sealed class ConfigFilesTests : IDisposable
     public void Missing_files_are_all_told() => Assert.Equal(
         [$"relay.toml:2:15: there is no file {_folder}/tls.pem", $"relay.toml:3:7: there is no file {_folder}/tls.key", $"relay.toml:5:14: there is no file {_folder}/list"],
         Config.Errors("[tls]\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\n[access]\nrecipients = \"list\"", _folder));
+
+    [Fact]
+    public void Users_are_taken()
+    {
+        string verifier = ScramVerifier.Of("secret"u8).Format();
+        File.WriteAllText(Path.Combine(_folder, "users.toml"), $"[[user]]\nname = \"alice\"\npassword = \"{verifier}\"\nsenders = [\"*@example.net\"]\n\n[[user]]\nname = \"bob\"\npassword = \"{verifier}\"\n");
+        DaemonOptions options = Config.Valid("[access]\nusers = \"users.toml\"", _folder);
+        Assert.Equal("*@example.net", Assert.Single(options.Engine.Accounts!.Find("alice")!.Senders).Text);
+        Assert.Empty(options.Engine.Accounts.Find("bob")!.Senders);
+        Assert.Null(options.Engine.Accounts.Find("carol"));
+        Assert.Contains($"users = \"{_folder}/users.toml\"", ConfigPrinter.Print(options), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("[[user]]\nname = \"alice\"\n", "1:1: this [[user]] has no password")]
+    [InlineData("[[user]]\npassword = \"VERIFIER\"\n", "1:1: this [[user]] has no name")]
+    [InlineData("[[user]]\nname = \"al ice\"\npassword = \"VERIFIER\"\n", "2:8: a name is a string")]
+    [InlineData("[[user]]\nname = \"alice\"\npassword = \"secret\"\n", "3:12: this is not what is kept of a password")]
+    [InlineData("[[user]]\nname = \"alice\"\npassword = \"VERIFIER\"\nsenders = [\"*\"]\n", "4:12: \"*\" is not an address")]
+    [InlineData("[[user]]\nname = \"alice\"\npassword = \"VERIFIER\"\nsender = [\"*@example.net\"]\n", "4:1: unknown key sender in [[user]]")]
+    [InlineData("[[user]]\nname = \"alice\"\npassword = \"VERIFIER\"\n[[user]]\nname = \"alice\"\npassword = \"VERIFIER\"\n", "4:1: alice is the name of a user above")]
+    [InlineData("decoys = \"x\"\n", "1:10: decoys is a secret")]
+    [InlineData("users = 1\n", "1:1: unknown key users")]
+    [InlineData("[[user]\n", "1:")]
+    public void What_is_wrong_in_a_users_file_is_told_by_its_line(string text, string error)
+    {
+        File.WriteAllText(Path.Combine(_folder, "users.toml"), text.Replace("VERIFIER", ScramVerifier.Of("secret"u8).Format(), StringComparison.Ordinal));
+        IReadOnlyList<string> errors = [.. Config.Errors("[access]\nusers = \"users.toml\"", _folder)];
+        Assert.StartsWith($"{_folder}/users.toml:{error}", errors[0], StringComparison.Ordinal);
+        Assert.DoesNotContain(errors, static e => e.Contains("secret\"", StringComparison.Ordinal));
+    }
 
     [Fact]
     public void A_file_that_holds_no_certificate_is_an_error()

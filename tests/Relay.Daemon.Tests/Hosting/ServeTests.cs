@@ -113,6 +113,35 @@ public sealed class ServeTests
     }
 
     [Fact]
+    public async Task A_users_file_that_is_wrong_at_a_reload_leaves_the_users_that_there_were()
+    {
+        const string Tls = """
+            [[listener]]
+            address = "127.0.0.1:0"
+            tls = "starttls"
+            [access]
+            users = "users.toml"
+            [admin]
+            address = "127.0.0.1:0"
+            """;
+        await using var folder = new RelayProcess();
+        string users = Path.Combine(folder.Folder, "users.toml");
+        await File.WriteAllTextAsync(users, "");
+        await using RelayProcess relay = await RelayProcess.ServeAsync(Tls.Replace("users.toml", users, StringComparison.Ordinal));
+        Assert.Contains("538 5.7.11", await AuthAsync(relay), StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(users, "[[user]]\nname = 1\n");
+        relay.Signal(RelayProcess.HangUp);
+        await relay.UntilLoggedAsync($"reload refused, the old configuration goes on: {users}:2:8: a name is a string");
+        Assert.Contains("538 5.7.11", await AuthAsync(relay), StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(relay.ConfigFile, Plain);
+        relay.Signal(RelayProcess.HangUp);
+        await relay.UntilLoggedAsync("configuration reloaded");
+        Assert.Contains("502", await AuthAsync(relay), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_needs_a_restart_is_told_on_reload_while_the_rest_applies()
     {
         await using RelayProcess relay = await RelayProcess.ServeAsync(Plain);
@@ -199,6 +228,16 @@ public sealed class ServeTests
 
         relay.Signal(RelayProcess.Terminate);
         Assert.Equal(0, await relay.ExitAsync());
+    }
+
+    /// <summary>What AUTH in clear is answered: whether there are users.</summary>
+    private static async Task<string> AuthAsync(RelayProcess relay)
+    {
+        using SmtpTalk talk = await SmtpTalk.ConnectAsync(relay.Bound("relay")[0]);
+        await talk.WriteAsync("HELO c.example\r\nAUTH PLAIN\r\n");
+        await talk.ReadLineAsync();
+        await talk.ReadLineAsync();
+        return await talk.ReadLineAsync() ?? "(closed)";
     }
 
     private static async Task<string> GreetingAsync(RelayProcess relay)

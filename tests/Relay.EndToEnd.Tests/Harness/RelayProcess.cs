@@ -160,7 +160,7 @@ internal sealed class RelayProcess : IAsyncDisposable
         {
             switch (pair[0])
             {
-                case "relay":
+                case "relay" or "submission":
                     Listeners = [.. pair[1].Split(',').Select(IPEndPoint.Parse)];
                     break;
                 case "admin":

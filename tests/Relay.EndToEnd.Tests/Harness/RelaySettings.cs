@@ -10,6 +10,9 @@ internal sealed record RelaySettings
 
     public IReadOnlyList<string> Listeners { get; init; } = ["none"];
 
+    /// <summary>"relay" or "submission", of all listeners.</summary>
+    public string Role { get; init; } = "relay";
+
     /// <summary>Where the listeners are.</summary>
     public string ListenAddress { get; init; } = "127.0.0.1";
 
@@ -51,7 +54,7 @@ internal sealed record RelaySettings
     public string ToToml() => string.Join("\n", [
         "hostname = \"relay.test\"",
         "[spool]", Spool,
-        .. Listeners.SelectMany(tls => (string[])["[[listener]]", $"address = \"{ListenAddress}:0\"", "role = \"relay\"", $"tls = \"{tls}\""]),
+        .. Listeners.SelectMany(tls => (string[])["[[listener]]", $"address = \"{ListenAddress}:0\"", $"role = \"{Role}\"", $"tls = \"{tls}\""]),
         "[access]", Access,
         "[limits]", Limits,
         "[dns]", "reverse = false", Dns,

@@ -1,13 +1,15 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
+using Relay.Flow.Policy;
+using Relay.Protocol.Sasl;
 using Relay.Protocol.Smtp;
 
 namespace Relay.Flow.Accept;
 
 /// <summary>
-/// The exchange that AUTH begins (RFC 4954 §4): PLAIN (RFC 4616) and LOGIN, from the first word to the credentials. While it <see cref="IsOpen"/> the client's lines are responses,
-/// not commands. Secrets lie in one rented buffer, which is overwritten when the exchange is over, however it ends. One session's.
+/// The exchange that AUTH begins (RFC 4954 §4): PLAIN (RFC 4616) and LOGIN, from the first word to the credentials, SCRAM-SHA-256 and -PLUS (RFC 7677) to the proof. While it <see cref="IsOpen"/> the client's lines
+/// are responses, not commands. Secrets lie in one rented buffer, which is overwritten when the exchange is over, however it ends. One session's.
 /// </summary>
 internal sealed class AuthExchange
 {
@@ -17,6 +19,8 @@ internal sealed class AuthExchange
     private const int Room = MaximumResponse / 4 * 3;
 
     private byte[]? _secrets;
+    private ScramServer? _scram;
+    private Accounts? _accounts;
     private Step _step;
     private int _userStart;
     private int _userLength;
@@ -29,20 +33,30 @@ internal sealed class AuthExchange
         Plain,
         User,
         Password,
+        ScramFirst,
+        ScramFinal,
+        ScramEnd,
         Complete,
     }
 
     /// <summary>The next line is a response.</summary>
-    public bool IsOpen => _step is Step.Plain or Step.User or Step.Password;
+    public bool IsOpen => _step is not (Step.Closed or Step.Complete);
+
+    /// <summary>Once complete: the client has proved that it knows the password, and nothing is left to be verified.</summary>
+    public bool IsProven { get; private set; }
 
     /// <summary>Once complete: the name that logs in.</summary>
-    public ReadOnlyMemory<byte> User => _secrets.AsMemory(_userStart, _userLength);
+    public ReadOnlyMemory<byte> User => _scram is { } scram ? scram.User : _secrets.AsMemory(_userStart, _userLength);
 
     public ReadOnlyMemory<byte> Password => _secrets.AsMemory(_passwordStart, _passwordLength);
 
-    /// <summary>AUTH with its mechanism, and a first response when the client sent one along. Null: the credentials are complete. Otherwise the reply: 334 asks for the next response, any other one ends it.</summary>
-    public Reply? Begin(in Command command)
+    /// <summary>
+    /// AUTH with its mechanism, and a first response when the client sent one along. Null: the credentials are complete. Otherwise the reply: 334 asks for the next response, any other one ends it.
+    /// <paramref name="binding"/> is what tls-server-end-point says of this connection; asked for only by SCRAM.
+    /// </summary>
+    public Reply? Begin(in Command command, Accounts accounts, Func<byte[]> binding)
     {
+        Clear();
         if (Ascii.EqualsIgnoreCase(command.Mechanism, "PLAIN"u8))
         {
             _step = Step.Plain;
@@ -50,6 +64,12 @@ internal sealed class AuthExchange
         else if (Ascii.EqualsIgnoreCase(command.Mechanism, "LOGIN"u8))
         {
             _step = Step.User;
+        }
+        else if (Ascii.EqualsIgnoreCase(command.Mechanism, "SCRAM-SHA-256"u8) || Ascii.EqualsIgnoreCase(command.Mechanism, "SCRAM-SHA-256-PLUS"u8))
+        {
+            _step = Step.ScramFirst;
+            _accounts = accounts;
+            _scram = new ScramServer(command.Mechanism.Length > "SCRAM-SHA-256".Length, binding());
         }
         else
         {
@@ -59,7 +79,7 @@ internal sealed class AuthExchange
         _secrets = ArrayPool<byte>.Shared.Rent(2 * Room);
         if (!command.HasInitialResponse)
         {
-            return _step == Step.Plain ? Replies.EmptyChallenge334 : Replies.LoginUser334;
+            return _step == Step.User ? Replies.LoginUser334 : Replies.EmptyChallenge334;
         }
 
         return Take(command.InitialResponse);
@@ -83,6 +103,9 @@ internal sealed class AuthExchange
     public void Clear()
     {
         _step = Step.Closed;
+        _scram = null;
+        _accounts = null;
+        IsProven = false;
         if (_secrets is { } secrets)
         {
             _secrets = null;
@@ -106,6 +129,10 @@ internal sealed class AuthExchange
                 (_userStart, _userLength) = (0, length);
                 _step = Step.Password;
                 return Replies.LoginPassword334;
+            case Step.ScramFirst:
+            case Step.ScramFinal:
+            case Step.ScramEnd:
+                return Scram(_secrets.AsSpan(0, length));
             case Step.Password:
                 (_passwordStart, _passwordLength) = (Room, length);
                 break;
@@ -121,6 +148,42 @@ internal sealed class AuthExchange
         _step = Step.Complete;
         return null;
     }
+
+    /// <summary>RFC 5802 §5. The server's proof is the last challenge, and nothing its answer (RFC 4422 §5).</summary>
+    private Reply? Scram(ReadOnlySpan<byte> message)
+    {
+        ScramServer scram = _scram!;
+        switch (_step)
+        {
+            case Step.ScramFirst:
+                if (!scram.TryFirst(message))
+                {
+                    return Fail(Replies.AuthResponse501);
+                }
+
+                _step = Step.ScramFinal;
+                return Challenge(scram.First(_accounts!.VerifierOf(scram.User)));
+            case Step.ScramFinal:
+                if (!scram.TryFinal(message, out byte[] proof))
+                {
+                    return Fail(Replies.AuthFailed535);
+                }
+
+                _step = Step.ScramEnd;
+                return Challenge(proof);
+            default:
+                if (!message.IsEmpty)
+                {
+                    return Fail(Replies.AuthResponse501);
+                }
+
+                _step = Step.Complete;
+                IsProven = true;
+                return null;
+        }
+    }
+
+    private static Reply Challenge(byte[] message) => new(ReplyCode.AuthenticationContinues334, Convert.ToBase64String(message));
 
     /// <summary>RFC 4616 §2: <c>[authzid] NUL authcid NUL passwd</c>. To act as somebody else is nobody's right here: then there is no such user.</summary>
     private bool TrySplit(ReadOnlySpan<byte> message)

@@ -28,7 +28,7 @@ internal sealed class EhloReply
             (Extensions.BinaryMime, Line("BINARYMIME")),
             (Extensions.StartTls, Line("STARTTLS")),
             (Extensions.RequireTls, Line("REQUIRETLS")),
-            (Extensions.Auth, Line("AUTH PLAIN LOGIN")),
+            (Extensions.Auth, Line("AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")),
             (Extensions.Dsn, Line("DSN")),
             (Extensions.DeliverBy, Line("DELIVERBY")),
             (Extensions.MtPriority, Line("MT-PRIORITY")),

@@ -21,6 +21,8 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
     private readonly ChunkReceiver _chunks = new(services.Time, settings.Limits);
     private SpoolTransaction? _spool;
     private MessageSigning? _signing;
+    private SubmissionHeader? _submission;
+    private bool _isSubmission;
     private DateTimeOffset _arrived;
     private bool _isSmtpUtf8;
 
@@ -28,11 +30,17 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
     public bool IsBinary { get; private set; }
 
     /// <summary>Where the message's content goes.</summary>
-    private IBufferWriter<byte> Content => _signing is not null ? _signing : _spool!;
+    private IBufferWriter<byte> Content => _isSubmission ? _submission! : _signing is not null ? _signing : _spool!;
 
     public void Reset()
     {
         _envelope.Reset();
+        if (_isSubmission)
+        {
+            _submission!.Reset();
+            _isSubmission = false;
+        }
+
         if (_signing is not null)
         {
             services.Signer.Return(_signing);
@@ -49,6 +57,12 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         if (command.Mail.Size > settings.Limits.MessageSize)
         {
             return Replies.MessageTooBig552;
+        }
+
+        // The null reverse-path (receipts, RFC 8098 §2.1) says of nobody that he sent it; From is looked at too.
+        if (!command.Path.IsEmpty && client.Account is { } account && !account.MaySendAs(command.Path))
+        {
+            return Replies.SenderNotYours553;
         }
 
         DateTimeOffset now = services.Time.GetUtcNow();
@@ -180,6 +194,12 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         });
         // Only for those who may send in our name: what anybody brings for our own domains may say whatever it likes in its From.
         _signing = client.MayRelay ? services.Signer.Begin(spool) : null;
+        _isSubmission = settings.Role == ListenerRole.Submission || client.Account is not null;
+        if (_isSubmission)
+        {
+            (_submission ??= new SubmissionHeader()).Begin(_signing is not null ? _signing : spool, client.Account, spool.Id, settings.Hostname, _arrived);
+        }
+
         return spool;
     }
 
@@ -196,6 +216,11 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         if (LoopCheck.Refusal(receivedFields) is { } loop)
         {
             return new MailResult(ReceiveStatus.Complete, loop, id);
+        }
+
+        if (_isSubmission && _submission!.End() is { } notYours)
+        {
+            return new MailResult(ReceiveStatus.Complete, notYours, id);
         }
 
         if (_signing is { } signing)

@@ -44,6 +44,9 @@ internal sealed class SessionClient : IDisposable
     /// <summary>Who has logged in; null: nobody.</summary>
     public string? Login { get; private set; }
 
+    /// <summary>The account that has; null also for somebody of whom only a proxy knows.</summary>
+    public Account? Account { get; private set; }
+
     /// <summary>Turned away at the greeting.</summary>
     public bool IsBlocked => _settings.Access.Blocked.Covers(EndPoint.Address);
 
@@ -95,6 +98,7 @@ internal sealed class SessionClient : IDisposable
         if ((attributes.Given & XClientKeys.Login) != 0)
         {
             Login = attributes.Login;
+            Account = attributes.Login is { } login ? _settings.Accounts?.Find(login) : null;
         }
     }
 
@@ -109,7 +113,7 @@ internal sealed class SessionClient : IDisposable
         }
     }
 
-    public void LogIn(ReadOnlySpan<byte> user) => Login = Encoding.UTF8.GetString(user);
+    public void LogIn(Account account) => (Account, Login) = (account, account.Name);
 
     /// <summary>All that the client said of itself is forgotten (RFC 3207 §4.2).</summary>
     public void Forget()
@@ -117,6 +121,7 @@ internal sealed class SessionClient : IDisposable
         _announcedExtended = null;
         _isHelloAnnounced = false;
         Login = null;
+        Account = null;
         Introduce([], extended: false);
     }
 

@@ -152,12 +152,16 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         }
     }
 
-    /// <summary>The credentials are verified.</summary>
-    public void Verified(bool good)
+    /// <summary>The credentials are verified: the password is the user's, isn't, or (null) nobody had time to look.</summary>
+    public void Verified(bool? good)
     {
-        if (good)
+        if (good is null)
         {
-            client.LogIn(Auth.User.Span);
+            Idle(Replies.AuthBusy454);
+        }
+        else if (good.Value && settings.Accounts!.Find(Auth.User.Span) is { } account)
+        {
+            client.LogIn(account);
             channel.Send(Replies.Authenticated235);
         }
         else
@@ -287,8 +291,8 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     {
         if ((Offered & Extensions.Auth) == 0)
         {
-            // RFC 4954 §6: the mechanisms there are send the password itself.
-            Refuse(settings.Credentials is not null && !channel.IsTls ? Replies.AuthNeedsTls538 : Replies.CommandNotImplemented502);
+            // RFC 4954 §6: a password is for TLS only, and what takes its place is no better kept in clear.
+            Refuse(settings.Accounts is not null && !channel.IsTls ? Replies.AuthNeedsTls538 : Replies.CommandNotImplemented502);
             return FollowUp.None;
         }
 
@@ -298,14 +302,20 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             return FollowUp.None;
         }
 
-        return Continue(Auth.Begin(command));
+        return Continue(Auth.Begin(command, settings.Accounts!, channel.EndPointBinding));
     }
 
     private FollowUp Continue(Reply? reply)
     {
         if (reply is null)
         {
-            return FollowUp.Credentials;
+            if (!Auth.IsProven)
+            {
+                return FollowUp.Credentials;
+            }
+
+            Verified(true);
+            return FollowUp.None;
         }
 
         if (reply.IsRefusal)

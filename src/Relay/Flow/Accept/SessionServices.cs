@@ -20,6 +20,8 @@ internal sealed class SessionServices
 
     public required ConnectionLimit Connections { get; init; }
 
+    public required PasswordWork Passwords { get; init; }
+
     public required Heartbeat Heartbeat { get; init; }
 
     public required RelayMetrics Metrics { get; init; }

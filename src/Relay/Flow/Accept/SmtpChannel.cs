@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net.Security;
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
 using Relay.Concurrency;
 using Relay.Protocol.Smtp;
@@ -32,6 +33,7 @@ internal sealed class SmtpChannel : IAsyncDisposable
 
     private readonly ConnectionContext _connection;
     private TlsPipe? _tls;
+    private X509Certificate2? _shown;
 
     public SmtpChannel(ConnectionContext connection, Heartbeat heartbeat)
     {
@@ -110,8 +112,13 @@ internal sealed class SmtpChannel : IAsyncDisposable
         _tls = tls;
         Input = tls.Input;
         Output = tls.Output;
+        // The one that was shown: a reload may have another since.
+        _shown = options.ServerCertificateContext?.TargetCertificate;
         return null;
     }
+
+    /// <summary>What channel binding of the kind tls-server-end-point binds to (RFC 5929 §4); empty in clear.</summary>
+    public byte[] EndPointBinding() => _shown is { } certificate ? Relay.Tls.EndPointBinding.Of(certificate) : [];
 
     /// <summary>Reads on for a moment and throws it away, so that the client can read why it was shown out.</summary>
     public async ValueTask LingerAsync()

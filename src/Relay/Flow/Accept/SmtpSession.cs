@@ -229,7 +229,7 @@ internal sealed class SmtpSession : IAsyncDisposable
                     : new MailResult(await _mail.SwallowAsync(_channel, _commands.Chunk).ConfigureAwait(false), null, default));
                 break;
             case FollowUp.Credentials:
-                _commands.Verified(await _settings.Credentials!.VerifyAsync(_commands.Auth.User, _commands.Auth.Password, _services.Stopping).ConfigureAwait(false));
+                _commands.Verified(await _services.Passwords.MatchesAsync(_settings.Accounts!.VerifierOf(_commands.Auth.User.Span), _commands.Auth.Password, _services.Stopping).ConfigureAwait(false));
                 break;
             case FollowUp.Tls:
                 _channel.Send(Replies.TlsReady220);

@@ -106,7 +106,7 @@ public class SmtpDialogueTests
                 relay.Options = relay.Options with { Smtp = relay.Options.Smtp with { BinaryMime = true } };
                 break;
             case "credentials":
-                relay.Options = relay.Options with { Credentials = new OneAccount() };
+                relay.Options = relay.Options with { Accounts = TestAccounts.One };
                 break;
             case "proxy":
                 relay.Listener = relay.Listener with { ProxyFrom = [IPNetwork.Parse("198.51.100.0/24")] };

@@ -1,0 +1,36 @@
+using System.Security.Cryptography;
+using System.Text;
+using Relay.Flow.Policy;
+
+namespace Relay.Daemon.Configuration;
+
+/// <summary>What a users file says.</summary>
+internal sealed class UserList(List<Account> users, byte[] decoys)
+{
+    private const int DecoysLength = 32;
+
+    /// <summary>In the order of the file; each name once.</summary>
+    public List<Account> Users { get; } = users;
+
+    /// <summary>One without users, with a secret of its own.</summary>
+    public static UserList New() => new([], RandomNumberGenerator.GetBytes(DecoysLength));
+
+    public Accounts ToAccounts() => new(Users, decoys);
+
+    /// <summary>The file's text.</summary>
+    public string Format()
+    {
+        var text = new StringBuilder()
+            .Append("# Who may log in. Written anew by each `relay user`: comments are lost then. A running relay reads it at SIGHUP.\n")
+            .Append("# A secret, from which is made up what strangers are told of users that don't exist.\n")
+            .Append("decoys = ").Append(TomlText.Quote(Convert.ToBase64String(decoys))).Append('\n');
+        foreach (Account user in Users)
+        {
+            text.Append("\n[[user]]\nname = ").Append(TomlText.Quote(user.Name))
+                .Append("\npassword = ").Append(TomlText.Quote(user.Verifier.Format()))
+                .Append("\nsenders = [").AppendJoin(", ", user.Senders.Select(static s => TomlText.Quote(s.Text))).Append("]\n");
+        }
+
+        return text.ToString();
+    }
+}

@@ -1,0 +1,31 @@
+using Relay.Protocol.Sasl;
+
+namespace Relay.Flow.Policy;
+
+/// <summary>A user who may log in, and what for. Immutable; any thread.</summary>
+public sealed class Account(string name, ScramVerifier verifier, IReadOnlyList<SenderPattern> senders)
+{
+    /// <summary>Compared octet for octet (RFC 8265 §3.4, UsernameCasePreserved).</summary>
+    public string Name { get; } = name;
+
+    public ScramVerifier Verifier { get; } = verifier;
+
+    /// <summary>The addresses from which the user may send; none when it is empty.</summary>
+    public IReadOnlyList<SenderPattern> Senders { get; } = senders;
+
+    /// <summary>Whether the user may send as this mailbox, in the envelope or in From. The null reverse-path is the caller's to judge.</summary>
+    internal bool MaySendAs(ReadOnlySpan<byte> mailbox)
+    {
+        int at = mailbox.LastIndexOf((byte)'@');
+        // By index: an enumerator of the interface would be an object.
+        for (int i = 0; at > 0 && i < Senders.Count; i++)
+        {
+            if (Senders[i].Matches(mailbox[..at], mailbox[(at + 1)..]))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

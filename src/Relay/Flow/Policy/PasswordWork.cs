@@ -1,0 +1,58 @@
+using Relay.Protocol.Sasl;
+
+namespace Relay.Flow.Policy;
+
+/// <summary>
+/// Holds passwords against verifiers, which takes milliseconds of a processor each: on threads of its own, so that sessions that move mail don't wait for it, few at a time, and with a bound on how many wait and for how long.
+/// One for all listeners; any thread.
+/// </summary>
+internal sealed class PasswordWork(TimeProvider time) : IDisposable
+{
+    /// <summary>Whoever guesses passwords gets no more of the machine than that.</summary>
+    private const int AtATime = 2;
+
+    private const int MostWaiting = 200;
+
+    /// <summary>Then the client is told to come again later.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private readonly SemaphoreSlim _turns = new(AtATime);
+    private int _inside;
+
+    /// <summary>Whether the password is right; null when there is too much to do, or <paramref name="cancel"/> came first. The password has to stay there until the task is done.</summary>
+    public async ValueTask<bool?> MatchesAsync(ScramVerifier verifier, ReadOnlyMemory<byte> password, CancellationToken cancel)
+    {
+        try
+        {
+            return Interlocked.Increment(ref _inside) > MostWaiting || !await TryEnterAsync(cancel).ConfigureAwait(false) ? null : await RunAsync(verifier, password).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _inside);
+        }
+    }
+
+    public void Dispose() => _turns.Dispose();
+
+    private async ValueTask<bool> TryEnterAsync(CancellationToken cancel)
+    {
+        using var patience = new CancellationTokenSource(Patience, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancel);
+        Task turn = _turns.WaitAsync(both.Token);
+        await turn.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return turn.IsCompletedSuccessfully;
+    }
+
+    private async Task<bool> RunAsync(ScramVerifier verifier, ReadOnlyMemory<byte> password)
+    {
+        try
+        {
+            // A thread of its own: it costs a hundredth of what it is for.
+            return await Task.Factory.StartNew(() => verifier.Matches(password.Span), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
+        }
+        finally
+        {
+            _turns.Release();
+        }
+    }
+}
