@@ -2,8 +2,10 @@ using Relay.Telemetry;
 
 namespace Relay.Flow;
 
-/// <summary>Which server an attempt spoke to and how, as the delivery log has it. One instance per connection. <see cref="Tls"/> is null in clear.</summary>
-internal sealed record HopInfo(NextHopInfo NextHop, string? Source, TlsInfo? Tls)
+/// <summary>
+/// Which server an attempt spoke to and how, as the delivery log has it. One instance per connection. <see cref="NextHop"/> is null where nobody was asked, <see cref="Tls"/> in clear.
+/// </summary>
+internal sealed record HopInfo(NextHopInfo? NextHop, string? Source, TlsInfo? Tls)
 {
     /// <summary>Who or what demanded what of TLS, in a word (<see cref="TlsPolicy.Word"/>).</summary>
     public string? Policy { get; init; }

@@ -333,7 +333,8 @@ internal sealed class SiteWorker(Site site, DeliveryLoop loop, BoundedWork<Site>
 
     private ValueTask PutOffAsync(OutboundTransaction transaction, PeerReply reason)
     {
-        transaction.Result.Hop = _hop;
+        // What is put off without anybody being asked has a policy too.
+        transaction.Result.Hop = _hop ??= new HopInfo(null, null, null) { Policy = site.TlsPolicies };
         transaction.Result.SetRest(new RecipientOutcome(OutcomeKind.Deferred, reason));
         return SettleAsync(transaction);
     }

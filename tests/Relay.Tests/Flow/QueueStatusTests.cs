@@ -69,6 +69,11 @@ public sealed class QueueStatusTests
         Assert.Equal(("tls_policy", "dane"), (site.Limit, site.Tls));
         Assert.Contains("the server does not offer STARTTLS, and TLS is demanded (dane)", site.Why, StringComparison.Ordinal);
         Assert.Equal("dane", relay.Log("deferred").Single().GetProperty("tls_policy").GetString());
+
+        // What comes while nobody is asked is told as much.
+        await relay.SendAsync("s@source.example", ["b@dest.example"]);
+        await relay.PassTimeUntil(() => relay.Log("deferred").Any(static r => r.GetProperty("to").GetString() == "b@dest.example"), "the second one");
+        Assert.Equal("dane", relay.Log("deferred").First(static r => r.GetProperty("to").GetString() == "b@dest.example").GetProperty("tls_policy").GetString());
     }
 
     [Fact]

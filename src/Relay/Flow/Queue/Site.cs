@@ -68,6 +68,9 @@ internal sealed class Site : Retirable, IDisposable
     /// <summary>Where its hosts are, as looked up last.</summary>
     public void Use(IReadOnlyList<HostTarget> targets) => Volatile.Write(ref _targets, targets);
 
+    /// <summary>What its hosts have to give of TLS, in a word each (<see cref="TlsPolicy.Word"/>); where they differ, with commas.</summary>
+    public string TlsPolicies => string.Join(", ", Targets().Select(t => (t.Tls ?? new TlsPolicy(Key.Tls.Level)).Word).Distinct());
+
     /// <summary>What <see cref="Use"/> was given last.</summary>
     public IReadOnlyList<HostTarget> Targets() => Volatile.Read(ref _targets);
 
@@ -352,7 +355,7 @@ internal sealed class Site : Retirable, IDisposable
             return new SiteStatus
             {
                 Hosts = Key.Hosts,
-                Tls = string.Join(", ", Targets().Select(t => (t.Tls ?? new TlsPolicy(Key.Tls.Level)).Word).Distinct()),
+                Tls = TlsPolicies,
                 Egress = Key.Egress?.Name,
                 Ready = ready,
                 Connections = _limit.Open,

@@ -235,7 +235,7 @@ internal sealed class Settlement(
 
     /// <summary>True also when there is nobody to tell of; false when the report that is due could not be stored.</summary>
     private async ValueTask<bool> ReportAsync(QueuedMessage message, AttemptResult result, ReportAction action, List<SettledRecipient> recipients) => recipients.Count == 0 ||
-        await reports.SendAsync(message.Message, action, recipients, action == ReportAction.Delayed ? _schedule.End(message.Message) : null, result.Hop?.NextHop.Host).ConfigureAwait(false);
+        await reports.SendAsync(message.Message, action, recipients, action == ReportAction.Delayed ? _schedule.End(message.Message) : null, result.Hop?.NextHop?.Host).ConfigureAwait(false);
 
     private void Update(QueuedMessage message, AttemptResult result, int attempts, DateTimeOffset? next)
     {
