@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
@@ -109,14 +110,14 @@ public sealed class RelayEngine : IAsyncDisposable
     public IReadOnlyList<DestinationStatus> Destinations(bool byName, int most, out int total)
     {
         total = 0;
-        return _queue?.DescribeDestinations(byName, most, out total) ?? [];
+        return _view?.Destinations(byName, most, out total) ?? [];
     }
 
     /// <summary>What waits for a domain (in lower case) and why, and the site its mail goes to; null when nothing is known of it.</summary>
     public DestinationStatus? Why(string domain, out SiteStatus? site)
     {
         site = null;
-        return _queue?.DescribeDestination(domain, out site);
+        return _view?.Destination(domain, out site);
     }
 
     /// <summary>A message that waits, and why each of its recipients isn't gone; null when none of this id does, as far as <see cref="IsSearching"/> isn't true. <paramref name="header"/>: with its header section.</summary>
@@ -152,7 +153,7 @@ public sealed class RelayEngine : IAsyncDisposable
     public IReadOnlyList<SiteStatus> Sites(bool byName, int most, out int total)
     {
         total = 0;
-        return _queue?.DescribeSites(byName, most, out total) ?? [];
+        return _view?.Sites(byName, most, out total) ?? [];
     }
 
     /// <summary>Opens the spool, finds the undelivered mail in it and starts to deliver. Throws IOException with one clear line when the spool can't be used.</summary>
@@ -184,7 +185,7 @@ public sealed class RelayEngine : IAsyncDisposable
         options = options with { Spool = _options.Spool, Listeners = _options.Listeners, StatePath = _options.StatePath };
         // First what may throw.
         var keys = DkimKeys.Load(options.Dkim);
-        ClientCertificate? certificate = CertificateOf(options);
+        SslStreamCertificateContext? certificate = options.Delivery.Certificate?.Load();
         _certificate?.Reload(options.Tls, options.Hostname, _time);
         if (options.Dns != _options.Dns)
         {
@@ -264,7 +265,7 @@ public sealed class RelayEngine : IAsyncDisposable
         MessageSpool spool = _spool = MessageSpool.Open(options.Spool, _storage, _time, _log, batch => _metrics.SpoolCommitted(batch.Sync.TotalSeconds, batch.Messages));
         WarnOfSources(options);
         _policies.Load();
-        DeliverySettings settings = SettingsFor(options, CertificateOf(options));
+        DeliverySettings settings = SettingsFor(options, options.Delivery.Certificate?.Load());
         var reverse = new ReverseLookup(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
         MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site), () => _delivery!.SettleOrdered(_queue!));
@@ -369,11 +370,9 @@ public sealed class RelayEngine : IAsyncDisposable
         }
     }
 
-    private static ClientCertificate? CertificateOf(EngineOptions options) => options.Delivery.Certificate is { } files ? ClientCertificate.Load(files) : null;
-
     private HttpsClient HttpsOf(EngineOptions options) => new(_dns, _race, options.Delivery, _time);
 
-    private DeliverySettings SettingsFor(EngineOptions options, ClientCertificate? certificate) => new(
+    private DeliverySettings SettingsFor(EngineOptions options, SslStreamCertificateContext? certificate) => new(
         options.Delivery,
         new MxResolver(_dns, options.Hostname, [.. options.Listeners.Select(static l => l.EndPoint)], options.Delivery, Random.Shared, _local.Contains),
         new TlsDecision(

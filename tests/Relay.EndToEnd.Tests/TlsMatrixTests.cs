@@ -80,8 +80,8 @@ public sealed class TlsMatrixTests
             await SendAsync(relay, false, Demands.Where(static d => d != "requiretls"));
             await SendAsync(relay, true, ["requiretls"]);
             int cells = Matrix.Length * Demands.Length;
-            await Eventually.True(() => Events(relay).Count == cells, "something becomes of all mail", TimeSpan.FromSeconds(60));
-            Dictionary<string, DeliveryRecord> events = Events(relay);
+            await Eventually.True(() => relay.Deliveries.FirstByDomain().Count == cells, "something becomes of all mail", TimeSpan.FromSeconds(60));
+            Dictionary<string, DeliveryRecord> events = relay.Deliveries.FirstByDomain();
             var wrong = new List<string>();
             foreach ((TlsTrouble trouble, string becomes) in Matrix)
             {
@@ -163,9 +163,6 @@ public sealed class TlsMatrixTests
             _ => [],
         };
     }
-
-    private static Dictionary<string, DeliveryRecord> Events(RelayProcess relay) => relay.Deliveries.Read()
-        .Where(static r => r.Event != "received" && r.From.Length > 0).GroupBy(static r => r.To.Split('@')[1]).ToDictionary(static g => g.Key, static g => g.First());
 
     private static Task SendAsync(RelayProcess relay, bool requireTls, IEnumerable<string> demands) =>
         Submission.SendAsync(relay, "a@from.test", demands.SelectMany(static d => Matrix.Select(row => "u@" + Domain(row.Trouble, d))), Secret, requireTls);

@@ -79,7 +79,7 @@ internal static class ConfigChecks
 
         if (draft.Listeners.Any(l => l.EndPoint is { } own && IsOurs(hop, own, draft.Hostname)))
         {
-            string[] domains = [.. draft.Access.RelayDomains.Where(d => route.Domain is { } pattern && Matches(pattern, d)).Order(StringComparer.Ordinal)];
+            string[] domains = [.. draft.Access.RelayDomains.Where(d => route.Domain is { } pattern && DomainPattern.Matches(pattern, d)).Order(StringComparer.Ordinal)];
             string what = domains.Length == 0 ? "mail" : $"mail for {string.Join(", ", domains)} (relay_domains)";
             reader.Fail(draft.Where(path + "next_hop"), $"{hop} is a listener of this relay: {what} would come back to it; name the server that the mail is for");
         }
@@ -149,7 +149,4 @@ internal static class ConfigChecks
         bool ownIsAny = own.Address.Equals(IPAddress.Any) || own.Address.Equals(IPAddress.IPv6Any);
         return address.Equals(own.Address) || (ownIsAny && (IPAddress.IsLoopback(address) || address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)) && Covers(own.Address, address));
     }
-
-    private static bool Matches(string pattern, string domain) =>
-        pattern == "*" || pattern == domain || (pattern.StartsWith("*.", StringComparison.Ordinal) && domain.EndsWith(pattern[1..], StringComparison.Ordinal));
 }

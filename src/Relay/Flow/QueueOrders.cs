@@ -55,8 +55,8 @@ internal sealed class QueueOrders(MessageSpool spool, MessageQueue queue, Delive
         long parked;
         long count = 0;
         string? failure = null;
-        bool again = true;
-        while (again)
+        bool again;
+        do
         {
             again = false;
             foreach (SpooledMessage message in Messages(selector, out parked))
@@ -76,8 +76,8 @@ internal sealed class QueueOrders(MessageSpool spool, MessageQueue queue, Delive
                 }
             }
         }
+        while (again);
 
-        _ = Messages(selector, out parked);
         failure = await FlushAsync().ConfigureAwait(false) ?? failure;
         await queue.ObeyAsync(selector.MayMean).ConfigureAwait(false);
         return new OrderAnswer { Messages = count, Parked = parked, Failure = failure };

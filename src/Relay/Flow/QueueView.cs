@@ -7,7 +7,7 @@ using Relay.Spool;
 
 namespace Relay.Flow;
 
-/// <summary>What is told of single messages that wait. Any thread; reads the disk on the caller's, where a header or a parked message is wanted.</summary>
+/// <summary>What is told of mail that waits: by destination, by site, by tenant, and of single messages. Any thread; reads the disk on the caller's, where a header or a parked message is wanted.</summary>
 internal sealed class QueueView(MessageSpool spool, MessageQueue queue, TimeProvider time)
 {
     /// <summary>What is shown of a header section at most.</summary>
@@ -25,6 +25,29 @@ internal sealed class QueueView(MessageSpool spool, MessageQueue queue, TimeProv
     private (IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf) _tenants = ([], DateTimeOffset.MinValue);
     private Task<(IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf)>? _counting;
     private TimeSpan _countTime;
+
+    /// <summary>The destinations that mail waits for, those with the most first or by name, as many as are wanted, and how many there are. Only what is given is looked at closely: there may be very many.</summary>
+    public IReadOnlyList<DestinationStatus> Destinations(bool byName, int most, out int total)
+    {
+        DateTimeOffset now = time.GetUtcNow();
+        return Top(queue.Destinations.Select(static d => (d, d.Name, d.Held)).Where(static d => d.Held > 0), byName, most, out total, d => d.Describe(now, d.LastSite?.Describe(now)));
+    }
+
+    /// <summary>One destination and its site, by the recipients' domain (as it stands in addresses, lower case); null when nothing is known of it.</summary>
+    public DestinationStatus? Destination(string domain, out SiteStatus? site)
+    {
+        DateTimeOffset now = time.GetUtcNow();
+        Destination? found = queue.Find(domain);
+        site = found?.LastSite?.Describe(now);
+        return found?.Describe(now, site);
+    }
+
+    /// <summary>As <see cref="Destinations"/>, of the sites that are known, by what is ready there.</summary>
+    public IReadOnlyList<SiteStatus> Sites(bool byName, int most, out int total)
+    {
+        DateTimeOffset now = time.GetUtcNow();
+        return Top(queue.Sites.Select(static s => (s, s.Key.Hosts, s.Count)), byName, most, out total, s => s.Describe(now));
+    }
 
     /// <summary>Null when no message of this id waits.</summary>
     public MessageStatus? Describe(QueueId id, bool header)
@@ -112,6 +135,15 @@ internal sealed class QueueView(MessageSpool spool, MessageQueue queue, TimeProv
         return await counting.ConfigureAwait(false);
     }
 
+    /// <summary>By name, or those with the most first; each counted once, before it is sorted, because the numbers change meanwhile.</summary>
+    private static List<TStatus> Top<T, TStatus>(IEnumerable<(T Item, string Name, int Count)> items, bool byName, int most, out int total, Func<T, TStatus> describe)
+    {
+        var all = items.ToList();
+        total = all.Count;
+        all.Sort(byName ? static (x, y) => string.CompareOrdinal(x.Name, y.Name) : static (x, y) => y.Count != x.Count ? y.Count.CompareTo(x.Count) : string.CompareOrdinal(x.Name, y.Name));
+        return [.. all.Take(most).Select(i => describe(i.Item))];
+    }
+
     private (IReadOnlyList<TenantStatus> Tenants, DateTimeOffset AsOf) CountTenants()
     {
         long started = time.GetTimestamp();
@@ -158,7 +190,7 @@ internal sealed class QueueView(MessageSpool spool, MessageQueue queue, TimeProv
         DestinationStatus? DestinationOf(string address)
         {
             string domain = address[(address.LastIndexOf('@') + 1)..].ToLowerInvariant();
-            return destinations.TryGetValue(domain, out DestinationStatus? known) ? known : destinations[domain] = queue.DescribeDestination(domain, out _);
+            return destinations.TryGetValue(domain, out DestinationStatus? known) ? known : destinations[domain] = Destination(domain, out _);
         }
     }
 

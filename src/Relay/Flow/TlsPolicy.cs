@@ -1,4 +1,4 @@
-using Relay.Tls;
+using System.Net.Security;
 
 namespace Relay.Flow;
 
@@ -17,8 +17,8 @@ internal sealed record TlsPolicy(OutboundTls Level, TlsPolicyKind Kind = TlsPoli
     /// <summary>Nothing may be sent to this host, and why.</summary>
     public TlsRefusal? Refusal { get; init; }
 
-    /// <summary>Shown to a host that asks who we are; null: nothing is.</summary>
-    public ClientCertificate? Certificate { get; init; }
+    /// <summary>Shown to a host that asks who we are; null: nothing is. Equal only to itself: read anew, it makes connections that aren't shared with those of before.</summary>
+    public SslStreamCertificateContext? Certificate { get; init; }
 
     /// <summary>As the delivery log and the queue's listings name it.</summary>
     public string Word => Kind switch
@@ -27,14 +27,12 @@ internal sealed record TlsPolicy(OutboundTls Level, TlsPolicyKind Kind = TlsPoli
         TlsPolicyKind.MtaSts => "mta-sts",
         TlsPolicyKind.Dane => "dane",
         TlsPolicyKind.DaneUnusable => "dane-unusable",
-        _ => WordOf(Level),
-    };
-
-    public static string WordOf(OutboundTls level) => level switch
-    {
-        OutboundTls.None => "none",
-        OutboundTls.Opportunistic => "opportunistic",
-        OutboundTls.Required => "required",
-        _ => "verified",
+        _ => Level switch
+        {
+            OutboundTls.None => "none",
+            OutboundTls.Opportunistic => "opportunistic",
+            OutboundTls.Required => "required",
+            _ => "verified",
+        },
     };
 }

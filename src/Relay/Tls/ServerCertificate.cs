@@ -40,28 +40,12 @@ internal sealed class ServerCertificate
         IsSelfSigned = files is null;
     }
 
-    private static SslServerAuthenticationOptions OptionsFor(CertificateOptions? files, string hostname, TimeProvider time)
+    private static SslServerAuthenticationOptions OptionsFor(CertificateOptions? files, string hostname, TimeProvider time) => new()
     {
-        X509Certificate2 leaf;
-        var chain = new X509Certificate2Collection();
-        if (files is null)
-        {
-            leaf = SelfSigned(hostname, time);
-        }
-        else
-        {
-            leaf = X509Certificate2.CreateFromPemFile(files.CertificatePath, files.KeyPath);
-            chain.ImportFromPemFile(files.CertificatePath);
-        }
-
-        return new SslServerAuthenticationOptions
-        {
-            // Offline: a handshake must not wait for somebody else's web server.
-            ServerCertificateContext = SslStreamCertificateContext.Create(leaf, chain, offline: true),
-            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-            CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-        };
-    }
+        ServerCertificateContext = files?.Load() ?? SslStreamCertificateContext.Create(SelfSigned(hostname, time), null, offline: true),
+        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+    };
 
     private static X509Certificate2 SelfSigned(string hostname, TimeProvider time)
     {

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 
@@ -10,23 +9,25 @@ internal sealed class DeadServer : IAsyncDisposable
     private const string Silence = "";
     private const string End = "(end)";
 
-    private readonly TcpListener? _listener;
-    private readonly CancellationTokenSource _stop = new();
-    private readonly ConcurrentDictionary<Task, bool> _sessions = new();
-    private readonly Task _accepting = Task.CompletedTask;
+    /// <summary>What nobody accepts on; null for other deaths.</summary>
+    private readonly TcpListener? _deaf;
+    private readonly SessionListener? _listener;
     private readonly Death _death;
 
     private DeadServer(string address, int port, Death death)
     {
         _death = death;
-        if (death == Death.Refuses)
+        var endPoint = new IPEndPoint(IPAddress.Parse(address), port);
+        if (death == Death.NeverAccepts)
         {
-            return;
+            _deaf = new TcpListener(endPoint);
+            _deaf.Start(1);
         }
-
-        _listener = new TcpListener(IPAddress.Parse(address), port);
-        _listener.Start(death == Death.NeverAccepts ? 1 : 200);
-        _accepting = death == Death.NeverAccepts ? Task.CompletedTask : AcceptAsync();
+        else if (death != Death.Refuses)
+        {
+            // What fails there is the relay that gave up, or the end of the test.
+            _listener = new SessionListener(endPoint, ServeAsync);
+        }
     }
 
     public enum Death
@@ -71,100 +72,76 @@ internal sealed class DeadServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
-        _listener?.Stop();
-        await _accepting;
-        await Task.WhenAll(_sessions.Keys);
-        _stop.Dispose();
-    }
-
-    private async Task AcceptAsync()
-    {
-        try
+        _deaf?.Stop();
+        if (_listener is not null)
         {
-            while (true)
-            {
-                Socket socket = await _listener!.AcceptSocketAsync(_stop.Token);
-                _sessions.TryAdd(Task.Run(() => ServeAsync(socket), CancellationToken.None), true);
-            }
-        }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
-        {
-            // Stopped.
+            await _listener.DisposeAsync();
         }
     }
 
-    private async Task ServeAsync(Socket socket)
+    private async Task ServeAsync(Stream stream, CancellationToken stop)
     {
-        await using var stream = new NetworkStream(socket, ownsSocket: true);
         using var reader = new StreamReader(stream);
         await using var writer = new StreamWriter(stream) { NewLine = "\r\n", AutoFlush = true };
-        try
+        string greeting = _death switch
         {
-            string greeting = _death switch
-            {
-                Death.SendsAway => "421 4.3.2 not now",
-                Death.RefusesService => "554 5.3.2 no mail here",
-                _ => "220 dead ESMTP",
-            };
-            if (_death == Death.NeverGreets)
-            {
-                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, _stop.Token);
-            }
+            Death.SendsAway => "421 4.3.2 not now",
+            Death.RefusesService => "554 5.3.2 no mail here",
+            _ => "220 dead ESMTP",
+        };
+        if (_death == Death.NeverGreets)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop);
+        }
 
-            if (_death == Death.ClosesAtOnce)
+        if (_death == Death.ClosesAtOnce)
+        {
+            return;
+        }
+
+        await writer.WriteLineAsync(greeting.AsMemory(), stop);
+        while (greeting[0] == '2' && await reader.ReadLineAsync(stop) is { } line)
+        {
+            string reply = line[..Math.Min(4, line.Length)].ToUpperInvariant() switch
+            {
+                "EHLO" => _death == Death.SilentAfterEhlo ? Silence : _death is Death.SilentAfterStartTls or Death.SilentInHandshake ? "250-dead\r\n250 STARTTLS" : "250 dead",
+                "STAR" => _death == Death.SilentInHandshake ? "220 go on" : Silence,
+                "MAIL" => _death == Death.ClosesAfterEhlo ? End : _death == Death.SilentAfterMail ? Silence : "250 ok",
+                "RCPT" => _death == Death.DefersAll ? "451 4.3.0 later" : _death == Death.SilentAfterRcpt ? Silence : "250 ok",
+                "DATA" => _death == Death.SilentAfterData ? Silence : "354 go on",
+                "QUIT" => "221 bye",
+                _ => "250 ok",
+            };
+            if (reply == End)
             {
                 return;
             }
 
-            await writer.WriteLineAsync(greeting.AsMemory(), _stop.Token);
-            while (greeting[0] == '2' && await reader.ReadLineAsync(_stop.Token) is { } line)
+            if (reply != Silence)
             {
-                string reply = line[..Math.Min(4, line.Length)].ToUpperInvariant() switch
-                {
-                    "EHLO" => _death == Death.SilentAfterEhlo ? Silence : _death is Death.SilentAfterStartTls or Death.SilentInHandshake ? "250-dead\r\n250 STARTTLS" : "250 dead",
-                    "STAR" => _death == Death.SilentInHandshake ? "220 go on" : Silence,
-                    "MAIL" => _death == Death.ClosesAfterEhlo ? End : _death == Death.SilentAfterMail ? Silence : "250 ok",
-                    "RCPT" => _death == Death.DefersAll ? "451 4.3.0 later" : _death == Death.SilentAfterRcpt ? Silence : "250 ok",
-                    "DATA" => _death == Death.SilentAfterData ? Silence : "354 go on",
-                    "QUIT" => "221 bye",
-                    _ => "250 ok",
-                };
-                if (reply == End)
-                {
-                    return;
-                }
-
-                if (reply != Silence)
-                {
-                    await writer.WriteLineAsync(reply.AsMemory(), _stop.Token);
-                }
-
-                bool body = reply.StartsWith("354", StringComparison.Ordinal);
-                while (body && _death != Death.TakesNoBody && await reader.ReadLineAsync(_stop.Token) is not (null or "."))
-                {
-                }
-
-                if (reply == Silence || (body && _death != Death.Drops) || (line.StartsWith("STARTTLS", StringComparison.OrdinalIgnoreCase)))
-                {
-                    await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, _stop.Token);
-                }
-
-                if (body)
-                {
-                    await writer.WriteLineAsync("421 4.3.2 gone".AsMemory(), _stop.Token);
-                    return;
-                }
-
-                if (reply.StartsWith("221", StringComparison.Ordinal))
-                {
-                    return;
-                }
+                await writer.WriteLineAsync(reply.AsMemory(), stop);
             }
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException or SocketException)
-        {
-            // The relay gave up, or the test is over.
+
+            bool body = reply.StartsWith("354", StringComparison.Ordinal);
+            while (body && _death != Death.TakesNoBody && await reader.ReadLineAsync(stop) is not (null or "."))
+            {
+            }
+
+            if (reply == Silence || (body && _death != Death.Drops) || (line.StartsWith("STARTTLS", StringComparison.OrdinalIgnoreCase)))
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop);
+            }
+
+            if (body)
+            {
+                await writer.WriteLineAsync("421 4.3.2 gone".AsMemory(), stop);
+                return;
+            }
+
+            if (reply.StartsWith("221", StringComparison.Ordinal))
+            {
+                return;
+            }
         }
     }
 }

@@ -19,6 +19,10 @@ internal sealed class DeliveryLog(string path)
         return [.. text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Parse)];
     }
 
+    /// <summary>What became of the first attempt for each recipients' domain, reports left out.</summary>
+    public Dictionary<string, DeliveryRecord> FirstByDomain() =>
+        Read().Where(static r => r.Event != "received" && r.From.Length > 0).GroupBy(static r => r.To.Split('@')[1]).ToDictionary(static g => g.Key, static g => g.First());
+
     /// <summary>Waits for a record; its event and what else identifies it are up to the caller.</summary>
     public Task<DeliveryRecord> FindAsync(Func<DeliveryRecord, bool> wanted, string what, TimeSpan? within = null) => Eventually.Value(
         () => Read().FirstOrDefault(wanted),

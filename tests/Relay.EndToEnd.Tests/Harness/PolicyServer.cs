@@ -12,7 +12,6 @@ internal sealed class PolicyServer : IAsyncDisposable
     private readonly SessionListener _listener;
     private readonly Func<string, X509Certificate2> _certificateFor;
     private readonly Func<string, string?> _answer;
-    private readonly ConcurrentQueue<string> _asked = new();
     private readonly ConcurrentQueue<byte[]> _posted = new();
 
     /// <summary><paramref name="answer"/> gives the whole response to a request for a host, or null to leave it open.</summary>
@@ -25,15 +24,12 @@ internal sealed class PolicyServer : IAsyncDisposable
 
     public int Port => _listener.Port;
 
-    /// <summary>The hosts that were asked for, once for each request.</summary>
-    public IReadOnlyList<string> Asked => [.. _asked];
-
     /// <summary>The bodies that came with requests.</summary>
     public IReadOnlyList<byte[]> Posted => [.. _posted];
 
     /// <summary>A response of 200 with a policy.</summary>
-    public static string Policy(string mode, string mx, string type = "text/plain", int age = 86400, int padding = 0) =>
-        Response("200 OK", $"version: STSv1\nmode: {mode}\nmx: {mx}\nmax_age: {age}\n{(padding > 0 ? $"more: {new string('x', padding)}\n" : "")}", $"Content-Type: {type}\r\n");
+    public static string Policy(string mode, string mx, string type = "text/plain", int padding = 0) =>
+        Response("200 OK", $"version: STSv1\nmode: {mode}\nmx: {mx}\nmax_age: 86400\n{(padding > 0 ? $"more: {new string('x', padding)}\n" : "")}", $"Content-Type: {type}\r\n");
 
     public static string Response(string status, string body = "", string headers = "") => $"HTTP/1.1 {status}\r\n{headers}Content-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}";
 
@@ -64,7 +60,6 @@ internal sealed class PolicyServer : IAsyncDisposable
             _posted.Enqueue(await lines.ReadExactlyAsync(length, stop));
         }
 
-        _asked.Enqueue(host);
         if (_answer(host) is { } answer)
         {
             await lines.WriteAsync(answer, stop);

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -44,14 +43,7 @@ internal sealed class TestAuthority : IDisposable
             var alternative = new SubjectAlternativeNameBuilder();
             foreach (string name in names)
             {
-                if (IPAddress.TryParse(name, out IPAddress? address))
-                {
-                    alternative.AddIpAddress(address);
-                }
-                else
-                {
-                    alternative.AddDnsName(name);
-                }
+                alternative.AddDnsName(name);
             }
 
             request.CertificateExtensions.Add(alternative.Build());

@@ -48,12 +48,7 @@ public sealed class RequireTlsTests
 
     private static async Task SendAsync(EngineFixture relay, string from, string parameters)
     {
-        await using TestClient client = relay.Connect();
-        await client.ExpectAsync("220");
-        await client.SayAsync("EHLO client.example", "250");
-        await client.SayAsync("STARTTLS", "220");
-        await client.StartTlsAsync();
-        await client.SayAsync("EHLO client.example", "250");
+        await using TestClient client = await relay.ConnectTlsAsync();
         await client.SayAsync($"MAIL FROM:<{from}>{parameters}", "250");
         await client.SayAsync("RCPT TO:<u@dest.example>", "250");
         await client.SayAsync("DATA", "354");

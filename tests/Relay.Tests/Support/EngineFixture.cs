@@ -76,6 +76,18 @@ internal sealed class EngineFixture : IAsyncDisposable
         return new TestClient(pipes.Client, session);
     }
 
+    /// <summary>A client in TLS, by STARTTLS, that has said EHLO.</summary>
+    public async Task<TestClient> ConnectTlsAsync()
+    {
+        TestClient client = Connect();
+        await client.ExpectAsync("220");
+        await client.SayAsync("EHLO client.example", "250");
+        await client.SayAsync("STARTTLS", "220");
+        await client.StartTlsAsync();
+        await client.SayAsync("EHLO client.example", "250");
+        return client;
+    }
+
     /// <summary>Hands in one message the short way.</summary>
     public async Task<string> SendAsync(string from, IEnumerable<string> to, string body = "Subject: test\r\n\r\nHello\r\n")
     {

@@ -66,29 +66,14 @@ internal sealed class MessageQueue
     /// <summary>Messages (a message counts once for each destination) that wait, whether ready or not.</summary>
     public long Depth => _scheduled.Count + Interlocked.Read(ref _unrouted) + _ordered.Count + _sites.Values.Sum(static site => (long)site.Count);
 
-    /// <summary>The destinations that mail waits for, those with the most first or by name, as many as are wanted, and how many there are. Only what is given is looked at closely: there may be very many.</summary>
-    public IReadOnlyList<DestinationStatus> DescribeDestinations(bool byName, int most, out int total)
-    {
-        DateTimeOffset now = _time.GetUtcNow();
-        return Top(Destinations().Select(static d => (d, d.Name, d.Held)).Where(static d => d.Held > 0), byName, most, out total, d => d.Describe(now, d.LastSite?.Describe(now)));
-    }
+    /// <summary>The destinations that are known, whether mail waits for them or not. As they were at a moment.</summary>
+    public IEnumerable<Destination> Destinations => _destinations.Values.Concat(_routed.Values);
 
-    /// <summary>One destination and its site, by the recipients' domain (as it stands in addresses, lower case); null when nothing is known of it.</summary>
-    public DestinationStatus? DescribeDestination(string domain, out SiteStatus? site)
-    {
-        RouteOptions? route = Volatile.Read(ref _routeOf)(domain);
-        Destination? found = route is null ? _destinations.GetValueOrDefault(domain) : _routed.GetValueOrDefault(route);
-        DateTimeOffset now = _time.GetUtcNow();
-        site = found?.LastSite?.Describe(now);
-        return found?.Describe(now, site);
-    }
+    /// <summary>The same of sites.</summary>
+    public ICollection<Site> Sites => _sites.Values;
 
-    /// <summary>As <see cref="DescribeDestinations"/>, of the sites that are known, by what is ready there.</summary>
-    public IReadOnlyList<SiteStatus> DescribeSites(bool byName, int most, out int total)
-    {
-        DateTimeOffset now = _time.GetUtcNow();
-        return Top(_sites.Values.Select(static s => (s, s.Key.Hosts, s.Count)), byName, most, out total, s => s.Describe(now));
-    }
+    /// <summary>A destination by the recipients' domain (as it stands in addresses, lower case); null when nothing is known of it.</summary>
+    public Destination? Find(string domain) => Volatile.Read(ref _routeOf)(domain) is { } route ? _routed.GetValueOrDefault(route) : _destinations.GetValueOrDefault(domain);
 
     /// <summary>New routes hold for what is queued, put off or looked up from now on.</summary>
     public void Apply(DestinationOf routeOf, Func<SiteKey, Site> newSite, TenantTable tenants, RetrySchedule retry)
@@ -97,7 +82,7 @@ internal sealed class MessageQueue
         Volatile.Write(ref _retry, retry);
         Volatile.Write(ref _newSite, newSite);
         Volatile.Write(ref _routeOf, routeOf);
-        foreach (Destination destination in Destinations())
+        foreach (Destination destination in Destinations)
         {
             destination.Forget();
         }
@@ -244,17 +229,6 @@ internal sealed class MessageQueue
         return first;
     }
 
-    /// <summary>By name, or those with the most first; each counted once, before it is sorted, because the numbers change meanwhile.</summary>
-    private static List<TStatus> Top<T, TStatus>(IEnumerable<(T Item, string Name, int Count)> items, bool byName, int most, out int total, Func<T, TStatus> describe)
-    {
-        var all = items.ToList();
-        total = all.Count;
-        all.Sort(byName ? static (x, y) => string.CompareOrdinal(x.Name, y.Name) : static (x, y) => y.Count != x.Count ? y.Count.CompareTo(x.Count) : string.CompareOrdinal(x.Name, y.Name));
-        return [.. all.Take(most).Select(i => describe(i.Item))];
-    }
-
-    private IEnumerable<Destination> Destinations() => _destinations.Values.Concat(_routed.Values);
-
     /// <summary>Puts linked messages that were taken out where they belong now.</summary>
     private async Task MoveAsync(QueuedMessage? first, Func<QueuedMessage, DateTimeOffset> next)
     {
@@ -383,7 +357,7 @@ internal sealed class MessageQueue
             }
         }
 
-        foreach (Destination destination in Destinations())
+        foreach (Destination destination in Destinations)
         {
             if (destination.SiteAt(now) is null && !destination.IsSuspended(clock, out _) && destination.TryRetire())
             {

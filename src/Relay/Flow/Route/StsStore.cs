@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Text;
 using Microsoft.Extensions.Logging;
 using Relay.Protocol.Policy;
 using Relay.Telemetry;
@@ -27,7 +28,7 @@ internal sealed class StsStore(string? folder, TimeProvider time, ILogger log)
             return;
         }
 
-        foreach (string path in Directory.EnumerateFiles(folder).Where(static p => !p.EndsWith('~')).Take(MaximumPolicies))
+        foreach (string path in Directory.EnumerateFiles(folder).Where(static p => !p.EndsWith(StateFile.Unfinished)).Take(MaximumPolicies))
         {
             string domain = Path.GetFileName(path);
             StsEntry entry;
@@ -71,9 +72,7 @@ internal sealed class StsStore(string? folder, TimeProvider time, ILogger log)
         string path = Path.Combine(folder, domain);
         try
         {
-            Directory.CreateDirectory(folder);
-            await File.WriteAllTextAsync(path + "~", $"{entry.Id}\n{entry.Fetched.ToString("O", CultureInfo.InvariantCulture)}\n{entry.Policy}").ConfigureAwait(false);
-            File.Move(path + "~", path, overwrite: true);
+            await StateFile.ReplaceAsync(path, Encoding.UTF8.GetBytes($"{entry.Id}\n{entry.Fetched.ToString("O", CultureInfo.InvariantCulture)}\n{entry.Policy}")).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,7 +1,7 @@
 using System.Globalization;
+using System.Net.Security;
 using Relay.Dns;
 using Relay.Protocol.Policy;
-using Relay.Tls;
 
 namespace Relay.Flow.Route;
 
@@ -14,7 +14,7 @@ namespace Relay.Flow.Route;
 /// <param name="fetch">Fetches the policy of a domain, never throwing for what hosts do.</param>
 /// <param name="options">What the configuration says.</param>
 /// <param name="certificate">Shown to hosts that ask; null: none.</param>
-internal sealed class TlsDecision(IDnsResolver dns, StsPolicies policies, Func<string, Task<StsFetched>> fetch, DeliveryOptions options, ClientCertificate? certificate)
+internal sealed class TlsDecision(IDnsResolver dns, StsPolicies policies, Func<string, Task<StsFetched>> fetch, DeliveryOptions options, SslStreamCertificateContext? certificate)
 {
     /// <summary>For a configured next hop: its own TLSA records, where the configuration doesn't say what is demanded of it.</summary>
     public async ValueTask<TlsRoute> ForNextHopAsync(RouteOptions route, RoutePlan plan, CancellationToken cancel)

@@ -139,7 +139,11 @@ internal sealed class Connector(string hostname, DeliveryTimeouts timeouts, Addr
 
         if (clear || key.Scheme == NextHopScheme.Smtps)
         {
-            connection.TlsFault = clear ? TlsFault.ValidationFailure : connection.TlsFault;
+            if (clear)
+            {
+                connection.TlsFault = TlsFault.ValidationFailure;
+            }
+
             return null;
         }
 

@@ -25,7 +25,7 @@ internal sealed class ServerProof(TlsPolicy policy, string host, TimeProvider ti
         TargetHost = policy.Dane?.BaseDomain ?? host,
         EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
         CertificateChainPolicy = ServerChain.Policy(),
-        ClientCertificateContext = policy.Certificate?.Context,
+        ClientCertificateContext = policy.Certificate,
         RemoteCertificateValidationCallback = (_, certificate, chain, errors) => Judge(certificate as X509Certificate2, chain, errors),
     };
 

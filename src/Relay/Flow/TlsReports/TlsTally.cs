@@ -163,15 +163,14 @@ internal sealed class TlsTally(string? folder, TimeProvider time, ILogger log)
         {
             try
             {
-                Directory.CreateDirectory(folder!);
-                if (text is null)
+                if (text is not null)
+                {
+                    await StateFile.ReplaceAsync(path, text).ConfigureAwait(false);
+                }
+                else if (File.Exists(path))
                 {
                     File.Delete(path);
-                    continue;
                 }
-
-                await File.WriteAllBytesAsync(path + "~", text).ConfigureAwait(false);
-                File.Move(path + "~", path, overwrite: true);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -182,7 +181,7 @@ internal sealed class TlsTally(string? folder, TimeProvider time, ILogger log)
     }
 
     /// <summary>RFC 8460 §4.3.</summary>
-    public static string WordOf(TlsFault fault) => fault switch
+    private static string WordOf(TlsFault fault) => fault switch
     {
         TlsFault.StartTlsNotSupported => "starttls-not-supported",
         TlsFault.CertificateHostMismatch => "certificate-host-mismatch",

@@ -175,11 +175,7 @@ public class AbruptEndTests
 
     private static async Task<TestClient> TlsAsync(EngineFixture relay)
     {
-        TestClient client = relay.Connect();
-        await client.ExpectAsync("220");
-        await client.SayAsync("EHLO client.example", "250");
-        await client.SayAsync("STARTTLS", "220");
-        await client.StartTlsAsync();
+        TestClient client = await relay.ConnectTlsAsync();
         await BeginAsync(client);
         return client;
     }

@@ -11,7 +11,7 @@ public class ScramLoginTests
     public async Task Who_proves_that_he_knows_the_password_is_logged_in_and_gets_a_proof_too()
     {
         await using EngineFixture relay = await StartAsync();
-        await using TestClient client = await ConnectAsync(relay);
+        await using TestClient client = await relay.ConnectTlsAsync();
         var scram = new ScramClient("user", "secret", ScramClient.NewNonce());
         string first = await client.SayAsync("AUTH SCRAM-SHA-256 " + Convert.ToBase64String(scram.First()), "334 ");
         Assert.True(scram.TryFinal(Convert.FromBase64String(first[4..]), out byte[] final));
@@ -26,7 +26,7 @@ public class ScramLoginTests
     public async Task What_is_no_end_of_the_exchange_is_no_log_in()
     {
         await using EngineFixture relay = await StartAsync();
-        await using TestClient client = await ConnectAsync(relay);
+        await using TestClient client = await relay.ConnectTlsAsync();
         var scram = new ScramClient("user", "secret", ScramClient.NewNonce());
         string first = await client.SayAsync("AUTH SCRAM-SHA-256 " + Convert.ToBase64String(scram.First()), "334 ");
         Assert.True(scram.TryFinal(Convert.FromBase64String(first[4..]), out byte[] final));
@@ -39,7 +39,7 @@ public class ScramLoginTests
     public async Task A_wrong_password_counts_as_an_error_of_the_session()
     {
         await using EngineFixture relay = await StartAsync();
-        await using TestClient client = await ConnectAsync(relay);
+        await using TestClient client = await relay.ConnectTlsAsync();
         for (int i = 0; i < new LimitOptions().Errors; i++)
         {
             await client.SayAsync("AUTH PLAIN " + Convert.ToBase64String(Encoding.ASCII.GetBytes("\0user\0wrong")), "535 5.7.8");
@@ -52,9 +52,9 @@ public class ScramLoginTests
     public async Task After_a_reload_the_new_accounts_count_for_sessions_that_begin_then()
     {
         await using EngineFixture relay = await StartAsync();
-        await using TestClient before = await ConnectAsync(relay);
+        await using TestClient before = await relay.ConnectTlsAsync();
         relay.Engine.Apply(relay.Options with { Accounts = TestAccounts.Of(("new", "other", ["*@b.example"])) });
-        await using TestClient after = await ConnectAsync(relay);
+        await using TestClient after = await relay.ConnectTlsAsync();
         string old = "AUTH PLAIN " + Convert.ToBase64String(Encoding.ASCII.GetBytes("\0user\0secret"));
         await after.SayAsync(old, "535");
         await after.SayAsync("AUTH PLAIN " + Convert.ToBase64String(Encoding.ASCII.GetBytes("\0new\0other")), "235");
@@ -67,16 +67,5 @@ public class ScramLoginTests
         relay.Options = relay.Options with { Accounts = TestAccounts.One };
         relay.Listener = relay.Listener with { Role = ListenerRole.Submission };
         return relay.StartAsync();
-    }
-
-    private static async Task<TestClient> ConnectAsync(EngineFixture relay)
-    {
-        TestClient client = relay.Connect();
-        await client.ExpectAsync("220");
-        await client.SayAsync("EHLO c.example", "250");
-        await client.SayAsync("STARTTLS", "220");
-        await client.StartTlsAsync();
-        await client.SayAsync("EHLO c.example", "250");
-        return client;
     }
 }
