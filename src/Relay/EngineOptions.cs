@@ -1,6 +1,7 @@
 using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
 using Relay.Flow.Policy;
 using Relay.Spool;
@@ -25,6 +26,8 @@ public sealed record EngineOptions
     public CertificateOptions? Tls { get; init; }
 
     public AccessOptions Access { get; init; } = new();
+
+    public AbuseOptions Abuse { get; init; } = new();
 
     public LimitOptions Limits { get; init; } = new();
 
@@ -53,7 +56,7 @@ public sealed record EngineOptions
     /// <summary>Null: nobody can log in, and AUTH isn't offered.</summary>
     public Accounts? Accounts { get; init; }
 
-    /// <summary>The folder for what is kept over restarts besides mail: MTA-STS policies, and what was counted for reports on TLS. Made when there is something to keep; null keeps nothing.</summary>
+    /// <summary>The folder for what is kept over restarts besides mail: MTA-STS policies, bans, and what was counted for reports on TLS. Made when there is something to keep; null keeps nothing.</summary>
     public string? StatePath { get; init; }
 
     /// <summary>The delivery log, one JSON object a line; null writes none.</summary>

@@ -6,6 +6,7 @@ using Relay.Concurrency;
 using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
@@ -47,6 +48,9 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly LocalAddresses _local;
     private EngineOptions _options;
     private IDnsResolver _dns;
+
+    // Of its own: what any client can have looked up must not push out what deliveries need, nor take their turns.
+    private IDnsResolver _listDns;
     private ServerCertificate? _certificate;
     private MessageSpool? _spool;
     private MessageQueue? _queue;
@@ -56,10 +60,12 @@ public sealed class RelayEngine : IAsyncDisposable
     private MessageSigner? _signer;
     private DeliveryLoop? _delivery;
     private TlsReporter? _reporter;
+    private AbuseGuard? _abuse;
     private QueueOrders? _orders;
     private QueueView? _view;
     private Task _scheduler = Task.CompletedTask;
     private Task _reporting = Task.CompletedTask;
+    private Task _guarding = Task.CompletedTask;
     private Task _recovery = Task.CompletedTask;
     private Task _readBack = Task.CompletedTask;
     private volatile bool _recoveryFailed;
@@ -78,6 +84,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _race = new AddressRace(dialer, time, new FamilyMemory(time));
         _resolvers = settings => dns ?? new DnsCache(new DnsResolver(settings, time), time);
         _dns = _resolvers(options.Dns);
+        _listDns = _resolvers(options.Dns);
         _heartbeat = new Heartbeat(time);
         _passwords = new PasswordWork(time);
         _local = new LocalAddresses(time);
@@ -92,6 +99,9 @@ public sealed class RelayEngine : IAsyncDisposable
 
     /// <summary>Fewer in a test that wants them to be scarce.</summary>
     internal int MaximumWorkers { get; init; } = DeliveryLoop.MaximumWorkers;
+
+    /// <summary>For tests: whether the DNS lists have passed their tests.</summary>
+    internal bool AreListsUsable => _abuse is { } abuse && abuse.Lists.AreUsable;
 
     /// <summary>Null while mail can be accepted; otherwise what is wrong, in one line, for /healthz.</summary>
     public string? Unhealthy => _spool is not { } spool ? "the spool is not open"
@@ -149,6 +159,12 @@ public sealed class RelayEngine : IAsyncDisposable
         return await DeliveryLogReader.ReadAsync(path, id, arrived, waiting, cancel).ConfigureAwait(false);
     }
 
+    /// <summary>The addresses and networks that are banned now, the one whose ban ends first before the others. None before the start.</summary>
+    public IReadOnlyList<BanStatus> Bans() => _abuse?.Bans() ?? [];
+
+    /// <summary>Lifts the ban of an address or a network, or all bans when it is null; <paramref name="who"/> is for the log. How many there were.</summary>
+    public int LiftBan(string? address, string who) => _abuse?.Lift(address, who) ?? 0;
+
     /// <summary>As <see cref="Destinations"/>, of the sites that are known, by what is ready there.</summary>
     public IReadOnlyList<SiteStatus> Sites(bool byName, int most, out int total)
     {
@@ -190,7 +206,10 @@ public sealed class RelayEngine : IAsyncDisposable
         if (options.Dns != _options.Dns)
         {
             _dns = _resolvers(options.Dns);
+            _listDns = _resolvers(options.Dns);
         }
+
+        _abuse?.Apply(options.Abuse, _listDns);
 
         if (options.DeliveryLogPath != _options.DeliveryLogPath)
         {
@@ -222,6 +241,7 @@ public sealed class RelayEngine : IAsyncDisposable
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _scheduler.ConfigureAwait(false);
         await _reporting.ConfigureAwait(false);
+        await _guarding.ConfigureAwait(false);
         await _recovery.ConfigureAwait(false);
         await _readBack.ConfigureAwait(false);
         if (_delivery is { } delivery)
@@ -282,12 +302,15 @@ public sealed class RelayEngine : IAsyncDisposable
         _metrics.ObserveRecovery(() => !_recovery.IsCompleted);
         _scheduler = queue.RunAsync(_stopping.Token);
         _reporting = reporter.RunAsync(_stopping.Token);
+        AbuseGuard abuse = _abuse = new AbuseGuard(options.Abuse, options.StatePath, _listDns, _time, _metrics, _log);
+        _guarding = abuse.RunAsync(_stopping.Token);
         var services = new SessionServices
         {
             Spool = spool,
             Signer = signer,
             Queue = queue,
             Connections = _connections,
+            Abuse = abuse,
             Passwords = _passwords,
             Heartbeat = _heartbeat,
             Metrics = _metrics,

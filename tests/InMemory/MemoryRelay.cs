@@ -6,6 +6,7 @@ using Relay.Concurrency;
 using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
@@ -49,6 +50,7 @@ internal sealed class MemoryRelay : IAsyncDisposable
             Signer = _signer = new MessageSigner(DkimKeys.Load(options.Dkim)),
             Queue = _queue,
             Connections = new ConnectionLimit(),
+            Abuse = new AbuseGuard(options.Abuse, null, new DnsResolver(options.Dns, time), time, _metrics, log),
             Passwords = _passwords,
             Heartbeat = _heartbeat,
             Metrics = _metrics,

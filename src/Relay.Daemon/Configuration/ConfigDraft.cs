@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Net;
 using Relay.Dns;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
 using Relay.Flow.Policy;
 using Relay.Spool;
@@ -42,6 +43,10 @@ internal sealed class ConfigDraft
         TlsReports = engine.TlsReports;
         ReportTextsPath = options.ReportTextsPath;
         ClassesPath = options.ClassesPath;
+        Abuse = engine.Abuse;
+        AllowPath = options.AllowPath;
+        DenyPath = options.DenyPath;
+        Lists.AddRange(engine.Abuse.Lists);
         Limits = engine.Limits;
         Dns = engine.Dns;
         Smtp = engine.Smtp;
@@ -92,6 +97,14 @@ internal sealed class ConfigDraft
     public string? UsersPath { get; set; }
 
     public Accounts? Accounts { get; set; }
+
+    public AbuseOptions Abuse { get; set; } = new();
+
+    public string? AllowPath { get; set; }
+
+    public string? DenyPath { get; set; }
+
+    public Entries<DnsListOptions> Lists { get; } = new();
 
     public LimitOptions Limits { get; set; } = new();
 
@@ -164,6 +177,7 @@ internal sealed class ConfigDraft
             Tls = CertificatePath is null ? null : new CertificateOptions(CertificatePath, KeyPath!),
             Access = Access,
             Accounts = Accounts,
+            Abuse = Abuse with { Lists = [.. Lists.All] },
             Limits = Limits,
             Smtp = Smtp,
             Dns = Dns,
@@ -195,6 +209,8 @@ internal sealed class ConfigDraft
         Log = Log,
         RecipientsPath = RecipientsPath,
         UsersPath = UsersPath,
+        AllowPath = AllowPath,
+        DenyPath = DenyPath,
         ReportTextsPath = ReportTextsPath,
         ClassesPath = ClassesPath,
     };

@@ -15,6 +15,11 @@ internal sealed record DaemonOptions
     /// <summary>Where the engine's accounts were read from.</summary>
     public string? UsersPath { get; init; }
 
+    /// <summary>Where the networks that nothing is done against, and those that are turned away, were read from.</summary>
+    public string? AllowPath { get; init; }
+
+    public string? DenyPath { get; init; }
+
     /// <summary>Where texts and rules of reports were read from, for what is printed; what they say is in the engine's options.</summary>
     public string? ReportTextsPath { get; init; }
 

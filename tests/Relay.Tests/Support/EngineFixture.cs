@@ -77,9 +77,9 @@ internal sealed class EngineFixture : IAsyncDisposable
     }
 
     /// <summary>A client in TLS, by STARTTLS, that has said EHLO.</summary>
-    public async Task<TestClient> ConnectTlsAsync()
+    public async Task<TestClient> ConnectTlsAsync(string address = "127.0.0.1")
     {
-        TestClient client = Connect();
+        TestClient client = Connect(address);
         await client.ExpectAsync("220");
         await client.SayAsync("EHLO client.example", "250");
         await client.SayAsync("STARTTLS", "220");

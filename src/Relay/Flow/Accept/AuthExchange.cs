@@ -42,6 +42,9 @@ internal sealed class AuthExchange
     /// <summary>The next line is a response.</summary>
     public bool IsOpen => _step is not (Step.Closed or Step.Complete);
 
+    /// <summary>The next response shows whether the client knows the password.</summary>
+    public bool IsAtProof => _step == Step.ScramFinal;
+
     /// <summary>Once complete: the client has proved that it knows the password, and nothing is left to be verified.</summary>
     public bool IsProven { get; private set; }
 

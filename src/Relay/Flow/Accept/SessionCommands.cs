@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.Text;
+using Relay.Flow.Abuse;
+using Relay.Flow.Policy;
 using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
 using Relay.Telemetry;
@@ -14,6 +16,8 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 {
     private Patience _patience = new(settings.Limits);
     private SessionState _state;
+    private TimeSpan _wait;
+    private TimeSpan _waited;
 
     /// <summary>The exchange that AUTH began. After <see cref="FollowUp.Credentials"/> it has what is to be verified.</summary>
     public AuthExchange Auth { get; } = new();
@@ -23,6 +27,9 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 
     /// <summary>After <see cref="FollowUp.Chunk"/>: null, or the reply that the chunk gets once it has been swallowed.</summary>
     public Reply? ChunkRefusal { get; private set; }
+
+    /// <summary>The credentials' turn has come: they are to be looked at, and then <see cref="Verified"/> told.</summary>
+    public bool HasTurn { get; private set; }
 
     private Extensions Offered => settings.Offered(channel.IsTls, client);
 
@@ -38,7 +45,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     {
         if (Auth.IsOpen)
         {
-            return Continue(Auth.Respond(line));
+            return Auth.IsAtProof ? Prove(line) : Continue(Auth.Respond(line));
         }
 
         Reply? malformed = CommandParser.Parse(line, Offered, out Command command);
@@ -70,6 +77,11 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
                 Mail(command);
                 break;
             case Verb.Rcpt:
+                if (client.IsBeingJudged)
+                {
+                    return FollowUp.Wait;
+                }
+
                 Rcpt(command);
                 break;
             case Verb.Data:
@@ -126,12 +138,67 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     public void Violate(string what, Reply? reply)
     {
         SessionLog.Violation(services.Log, client.EndPoint, what);
+        services.Abuse.Count(client.Origin, Offence.Command, AbuseGuard.Violation);
         if (reply is not null)
         {
             channel.Send(reply);
         }
 
         channel.Close(ConnectionEnd.ProtocolViolation);
+    }
+
+    /// <summary>The client didn't wait for the greeting: it gets another one.</summary>
+    public void SpokeEarly()
+    {
+        services.Abuse.Refuse(client.Origin, "early_talker");
+        services.Abuse.Count(client.Origin, Offence.Command, AbuseGuard.Violation);
+        channel.Send(Replies.EarlyTalker554);
+        channel.Close(ConnectionEnd.EarlyTalker);
+    }
+
+    /// <summary>Until what <see cref="FollowUp.Wait"/> left unread can be read again, or the credentials can be asked for again: some seconds at most.</summary>
+    public async ValueTask WaitAsync()
+    {
+        TimeSpan wait = _wait;
+        _wait = TimeSpan.Zero;
+        if (wait > TimeSpan.Zero)
+        {
+            _waited += wait;
+            await Task.Delay(wait, services.Time, services.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        else
+        {
+            await client.AwaitJudgementAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Whether it is settled when the exchange's credentials are looked at: now, then <see cref="HasTurn"/> is true, or never, then the client has been told so. False: after <see cref="WaitAsync"/> it may be.
+    /// </summary>
+    public bool TryTurn()
+    {
+        LoginTurn turn = services.Stopping.IsCancellationRequested ? LoginTurn.Busy : services.Abuse.TryTurn(client.Origin, Auth.User.Span, _waited, out _wait);
+        if (turn == LoginTurn.Wait)
+        {
+            return false;
+        }
+
+        _waited = TimeSpan.Zero;
+        HasTurn = turn == LoginTurn.Now;
+        if (!HasTurn)
+        {
+            Auth.Clear();
+            if (turn == LoginTurn.Banned)
+            {
+                Ban();
+            }
+            else
+            {
+                Idle(Replies.AuthTooOften454);
+            }
+        }
+
+        return true;
     }
 
     /// <summary>The octets of a chunk were read, or what there was of them.</summary>
@@ -155,14 +222,15 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     /// <summary>The credentials are verified: the password is the user's, isn't, or (null) nobody had time to look.</summary>
     public void Verified(bool? good)
     {
+        HasTurn = false;
+        bool isBanned = services.Abuse.Tried(client.Origin, Auth.User.Span, Auth.Password.Span, good);
         if (good is null)
         {
             Idle(Replies.AuthBusy454);
         }
-        else if (good.Value && settings.Accounts!.Find(Auth.User.Span) is { } account)
+        else if (good.Value)
         {
-            client.LogIn(account);
-            channel.Send(Replies.Authenticated235);
+            LoggedIn();
         }
         else
         {
@@ -170,6 +238,10 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         }
 
         Auth.Clear();
+        if (isBanned)
+        {
+            Ban();
+        }
     }
 
     /// <summary>The message came to its end, one way or another.</summary>
@@ -244,6 +316,13 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 
     private void Rcpt(in Command command)
     {
+        if (client.Judgement() is { } listed)
+        {
+            services.Metrics.RecipientRefused((int)listed.Code);
+            Refuse(listed);
+            return;
+        }
+
         if (mail.AddRecipient(command) is not { } refusal)
         {
             _state = SessionState.Recipients;
@@ -305,6 +384,40 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         return Continue(Auth.Begin(command, settings.Accounts!, channel.EndPointBinding));
     }
 
+    /// <summary>A response that shows whether the client knows the password: it is looked at when it is its turn.</summary>
+    private FollowUp Prove(ReadOnlySpan<byte> line)
+    {
+        if (!TryTurn())
+        {
+            return FollowUp.Wait;
+        }
+
+        if (!HasTurn)
+        {
+            return FollowUp.None;
+        }
+
+        HasTurn = false;
+        ReadOnlyMemory<byte> user = Auth.User;
+        Reply? reply = Auth.Respond(line);
+        bool? good = reply == Replies.AuthFailed535 ? false : reply is { IsRefusal: true } ? null : true;
+        bool isBanned = services.Abuse.Tried(client.Origin, user.Span, default, good);
+        FollowUp next = Continue(reply);
+        if (isBanned)
+        {
+            Ban();
+        }
+
+        return next;
+    }
+
+    private void LoggedIn()
+    {
+        client.LogIn(settings.Accounts!.Find(Auth.User.Span)!);
+        channel.Send(Replies.Authenticated235);
+        Auth.Clear();
+    }
+
     private FollowUp Continue(Reply? reply)
     {
         if (reply is null)
@@ -314,7 +427,8 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
                 return FollowUp.Credentials;
             }
 
-            Verified(true);
+            // It was counted when the proof came.
+            LoggedIn();
             return FollowUp.None;
         }
 
@@ -345,14 +459,14 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         {
             mail.Reset();
             client.Become(attributes);
-            if (client.TryCount())
+            if (client.Admit(out ConnectionEnd end) is { } refusal)
             {
-                Greet();
+                channel.Send(refusal);
+                channel.Close(end);
             }
             else
             {
-                channel.Send(Replies.TooManyConnections421);
-                channel.Close(ConnectionEnd.TooManyConnections);
+                Greet();
             }
         }
     }
@@ -417,9 +531,29 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         if ((int)reply.Code >= 500)
         {
             _patience.Refused();
+            if (IsOffence(reply, out Offence offence) && services.Abuse.Count(client.Origin, offence))
+            {
+                Ban();
+                return;
+            }
         }
 
         EndPatience(Replies.TooManyErrors421);
+    }
+
+    /// <summary>Of strangers: who has logged in is known by name. A log-in that failed is counted where it is known for whom; what DNS lists say is no deed.</summary>
+    private bool IsOffence(Reply reply, out Offence offence)
+    {
+        offence = reply == RelayPermission.UnknownUser ? Offence.Recipient : Offence.Command;
+        return client.Login is null && reply != Replies.AuthFailed535 && reply != client.Judgement();
+    }
+
+    /// <summary>The client has gone too far.</summary>
+    private void Ban()
+    {
+        services.Abuse.Refuse(client.Origin, "banned");
+        channel.Send(Replies.Banned421);
+        channel.Close(ConnectionEnd.Banned);
     }
 
     private void EndPatience(Reply farewell)

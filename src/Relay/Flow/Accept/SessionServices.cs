@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
 using Relay.Dkim;
+using Relay.Flow.Abuse;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Spool;
@@ -19,6 +20,8 @@ internal sealed class SessionServices
     public required MessageQueue Queue { get; init; }
 
     public required ConnectionLimit Connections { get; init; }
+
+    public required AbuseGuard Abuse { get; init; }
 
     public required PasswordWork Passwords { get; init; }
 
