@@ -88,7 +88,7 @@ public sealed class AbuseConfigTests : IDisposable
 
     [Theory]
     [InlineData("[abuse]\nban = \"2h\"\nban_max = \"1h\"", "relay.toml:3:11: ban_max is shorter than ban: the longest ban can't be shorter than the first")]
-    [InlineData("[abuse]\ngreet_delay = \"5m\"", "relay.toml:2:15: \"5m\" is out of range: write a duration from \"0s\" to \"1m\"")]
+    [InlineData("[abuse]\ngreet_delay = \"5m\"", "relay.toml:2:15: \"5m\" is out of range: write a duration from \"0ms\" to \"1m\"")]
     [InlineData("[abuse]\ndnsbl_action = \"drop\"", "relay.toml:2:16: \"drop\" is not one of \"refuse\", \"mark\"")]
     [InlineData("[[dnsbl]]\nweight = 2", "relay.toml:1:1: this [[dnsbl]] has no zone: write zone = … (domain)")]
     [InlineData("[[dnsbl]]\nzone = \"a.test\"\nanswers = [\"127.0.0.[2\"]", "relay.toml:3:12: \"127.0.0.[2\" is no answer of a list: write it like \"127.0.0.2\" or \"127.0.0.[2..4;9]\"")]
