@@ -1,0 +1,178 @@
+using System.Net;
+using System.Text.Json;
+using SmtpBlaster.Ledgers;
+using SmtpBlaster.Sink;
+using SmtpBlaster.Source;
+using SmtpBlaster.Tests.Harness;
+using SmtpBlaster.Trial;
+
+namespace SmtpBlaster.Tests.Trial;
+
+public sealed class RelayTests : IDisposable
+{
+    private static readonly string Root = RepositoryRoot();
+    private static readonly string RelayDll = Path.Combine(Root, "src/Relay.Daemon/bin/Release/net10.0/relay.dll");
+    private static readonly string BlasterDll = Path.Combine(Root, "loadtest/SmtpBlaster/bin/Release/net10.0/smtp-blaster.dll");
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("blaster-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task Through_the_relay_nothing_is_lost_altered_or_doubled()
+    {
+        (string[] command, int port, int sinkPort) = Relay();
+        var options = new TrialOptions(
+            Blaster.Source(new IPEndPoint(IPAddress.Loopback, port), "list:1KiB*5,200KiB*1", "uniform:1,3", 5) with { Count = 300, Pipelining = true },
+            Blaster.Sink() with { Listen = [new IPEndPoint(IPAddress.Loopback, sinkPort)] })
+        {
+            Relay = command, RelayLog = Path.Combine(_folder.FullName, "relay.log"), Linger = TimeSpan.FromMilliseconds(100),
+        };
+        TrialResult result = await new RelayTrial(options, null).RunAsync(TestContext.Current.CancellationToken);
+        LedgerSummary ledger = result.Ledger;
+        Assert.Equal((300, 0), (result.Source.Counters.Acknowledged, result.Source.Counters.Unanswered));
+        Assert.Equal((ledger.Sent, ledger.Sent, 0, 0, 0, 0), (ledger.Acknowledged, ledger.Arrived, ledger.Lost, ledger.Duplicated, ledger.Altered, ledger.Ghosts));
+        Assert.True(ledger.Sent > 300);
+        Assert.Empty(result.Remarks);
+        Assert.True(result.RelayCpu > 0);
+    }
+
+    [Theory]
+    [InlineData("end share=10% lose", "lost")]
+    [InlineData("end share=10% alter", "altered")]
+    [InlineData("end share=10% twice", "duplicated")]
+    public async Task What_a_relay_may_not_do_is_in_the_ledger(string rule, string what)
+    {
+        // The sink's rule stands for a relay that loses, alters or doubles: the ledger can't know where it happened.
+        var sink = new SinkRun(Blaster.Sink(rule), null);
+        var ledger = new Ledger();
+        sink.Use(Blaster.Run, ledger);
+        sink.Start();
+        SourceResult sent = await new SourceRun(Blaster.Source(sink.Addresses[0]) with { Count = 500 }, ledger, null).RunAsync(TestContext.Current.CancellationToken);
+        SinkResult taken = await sink.StopAsync();
+        LedgerSummary summary = ledger.Summarize();
+        Assert.Equal(500, sent.Counters.Acknowledged);
+        Assert.InRange(what switch { "lost" => summary.Lost, "altered" => summary.Altered, _ => summary.Duplicated }, 20, 90);
+        Assert.Equal(what == "duplicated", summary.IsClean);
+        Assert.Equal(500, taken.Counters.Messages);
+    }
+
+    [Fact]
+    public async Task As_a_command_it_runs_the_relay_writes_its_reports_and_says_by_its_status_how_it_went()
+    {
+        (string[] command, int port, int sinkPort) = Relay();
+        string json = Path.Combine(_folder.FullName, "run.json");
+        string html = Path.Combine(_folder.FullName, "run.html");
+        string[] arguments =
+        [
+            BlasterDll, "run", "--target", $"127.0.0.1:{port}", "--sink", $"127.0.0.1:{sinkPort}", "-n", "100", "--linger", "100ms", "--settle", "2s", "--relay-log", Path.Combine(_folder.FullName, "relay.log"),
+            "--json", json, "--html", html,
+        ];
+        (int status, string output, string errors) = await Blaster.RunAsync("dotnet", [.. arguments, "--", .. command]);
+        Assert.True(status == 0, errors);
+        Assert.Contains("100 sent, 100 acknowledged, 100 arrived, 0 lost, 0 duplicated (0 copies), 0 altered, 0 ghosts", output, StringComparison.Ordinal);
+        using (var report = JsonDocument.Parse(await File.ReadAllTextAsync(json, TestContext.Current.CancellationToken)))
+        {
+            Assert.True(report.RootElement.GetProperty("ledger").GetProperty("clean").GetBoolean());
+            Assert.True(report.RootElement.GetProperty("cpu").GetProperty("cpu_of_the_relay_us").GetDouble() > 0);
+        }
+
+        Assert.Contains("Nothing lost, nothing altered", await File.ReadAllTextAsync(html, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+
+        (status, output, errors) = await Blaster.RunAsync("dotnet", [.. arguments, "--rule", "end share=20% lose", "--", .. command]);
+        Assert.Equal(1, status);
+        Assert.Matches("[1-9][0-9]* lost", errors);
+    }
+
+    [Theory]
+    [InlineData("plain")]
+    [InlineData("login")]
+    [InlineData("scram-sha-256")]
+    public async Task Logs_in_at_the_relay(string mechanism)
+    {
+        string users = Path.Combine(_folder.FullName, "users.toml");
+        string password = Path.Combine(_folder.FullName, "password");
+        await File.WriteAllTextAsync(password, "secret\n", TestContext.Current.CancellationToken);
+        (int added, _, string addErrors) = await Blaster.RunAsync("sh", "-c", $"dotnet {RelayDll} user add blaster --users {users} --sender '*@s1.test' < {password}");
+        Assert.True(added == 0, addErrors);
+        (string[] command, int port, int sinkPort) = Relay("""role = "submission" """, "starttls", $"users = \"{users}\"");
+        (int status, string output, string errors) = await Blaster.RunAsync("dotnet", [
+            BlasterDll, "run", "--target", $"127.0.0.1:{port}", "--sink", $"127.0.0.1:{sinkPort}", "-n", "20", "--sessions", "2", "--tls", "starttls", "--auth", mechanism, "--user", "blaster", "--password-file", password,
+            "--linger", "100ms", "--settle", "5s", "--relay-log", Path.Combine(_folder.FullName, "relay.log"), "--", .. command]);
+        Assert.True(status == 0, errors + output);
+        Assert.Contains("20 sent, 20 acknowledged, 20 arrived, 0 lost", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_relay_that_cant_be_started_or_ends_at_once_is_told()
+    {
+        string target = $"127.0.0.1:{Blaster.FreePort()}";
+        (int status, _, string errors) = await Blaster.RunAsync("dotnet", BlasterDll, "run", "--target", target, "--sink", "127.0.0.1:0", "--", "/no/such/relay");
+        Assert.Equal(2, status);
+        Assert.Contains("/no/such/relay can't be started", errors, StringComparison.Ordinal);
+        (status, _, errors) = await Blaster.RunAsync("dotnet", BlasterDll, "run", "--target", target, "--sink", "127.0.0.1:0", "--", "sh", "-c", "exit 3");
+        Assert.Equal(2, status);
+        Assert.Contains("ended with status 3", errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("source 127.0.0.1:25 --size 4XB", "not a size")]
+    [InlineData("source 127.0.0.1:25 --sessions 0", "--sessions")]
+    [InlineData("source 127.0.0.1:25 --sessions 1:5", "--ramp")]
+    [InlineData("source 127.0.0.1:99999", "port")]
+    [InlineData("source 127.0.0.1:25 --to a@b --recipients 2", "{n}")]
+    [InlineData("source 127.0.0.1:25 --auth plain", "--user")]
+    [InlineData("source 127.0.0.1:25 --bind 127.0.0.1/88", "--bind")]
+    [InlineData("source 127.0.0.1:25 --message /no/such.eml", "can't be read")]
+    [InlineData("source 127.0.0.1:25 --tls maybe", "maybe")]
+    [InlineData("sink --rule nonsense", "stage")]
+    [InlineData("sink 192.0.2.1:2600", "can't listen")]
+    public async Task Wrong_options_are_told_in_one_line(string arguments, string part)
+    {
+        (int status, string output, string errors) = await Blaster.RunAsync("dotnet", [BlasterDll, .. arguments.Split(' ')]);
+        Assert.InRange(status, 1, 2);
+        Assert.Equal("", output);
+        Assert.StartsWith("smtp-blaster: ", errors, StringComparison.Ordinal);
+        Assert.Contains(part, errors, StringComparison.Ordinal);
+    }
+
+    private (string[] Command, int Port, int SinkPort) Relay(string listener = "", string tls = "none", string access = "")
+    {
+        Assert.SkipWhen(!File.Exists(RelayDll), $"{RelayDll} is not built");
+        int port = Blaster.FreePort();
+        int sinkPort = Blaster.FreePort();
+        string config = Path.Combine(_folder.FullName, "relay.toml");
+        File.WriteAllText(config, $$"""
+            hostname = "relay.test"
+            [[listener]]
+            address = "127.0.0.1:{{port}}"
+            tls = "{{tls}}"
+            {{listener}}
+            [access]
+            {{access}}
+            [dns]
+            reverse = false
+            servers = ["127.0.0.1:9"]
+            [delivery]
+            retry = ["1s"]
+            tls = "none"
+            [[route]]
+            domain = "*"
+            next_hop = "smtp://127.0.0.1:{{sinkPort}}"
+            [admin]
+            address = "127.0.0.1:0"
+            """);
+        return (["dotnet", RelayDll, "serve", "--config", config], port, sinkPort);
+    }
+
+    private static string RepositoryRoot()
+    {
+        string? folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "Relay.sln")))
+        {
+            folder = Path.GetDirectoryName(folder);
+        }
+
+        return folder ?? throw new InvalidOperationException("the tests don't run inside the repository");
+    }
+}
