@@ -61,15 +61,17 @@ internal static class HtmlReport
         if (report.Points.Count > 1)
         {
             var rate = new Plot("Messages a second", "seconds", false, static v => v.ToString("0.###", CultureInfo.InvariantCulture));
-            rate.Add("messages", Over(report, static p => p.Rate));
-            rate.Add("failed", Over(report, static p => p.Length <= 0 ? 0 : p.Failed / p.Length));
+            rate.Add("messages", Over(report.Points, static p => p.Rate));
+            rate.Add("failed", Over(report.Points, static p => p.Length <= 0 ? 0 : p.Failed / p.Length));
             page.Append(rate.Write());
+            // Where nothing came there is no latency.
+            TimelinePoint[] busy = [.. report.Points.Where(static p => p.P50 > 0)];
             var time = new Plot("Latency percentiles", "seconds", true, TextReport.Duration);
-            time.Add("p50", Over(report, static p => p.P50));
-            time.Add("p90", Over(report, static p => p.P90));
-            time.Add("p99", Over(report, static p => p.P99));
-            time.Add("p99.9", Over(report, static p => p.P999));
-            time.Add("max", Over(report, static p => p.Max));
+            time.Add("p50", Over(busy, static p => p.P50));
+            time.Add("p90", Over(busy, static p => p.P90));
+            time.Add("p99", Over(busy, static p => p.P99));
+            time.Add("p99.9", Over(busy, static p => p.P999));
+            time.Add("max", Over(busy, static p => p.Max));
             page.Append(time.Write());
         }
 
@@ -149,7 +151,7 @@ internal static class HtmlReport
     /// <summary>0 for 0 %, 1 for 90 %, 2 for 99 %, and so on.</summary>
     private static double Nines(double percentile) => -Math.Log10(1 - (percentile / 100));
 
-    private static (double, double)[] Over(RunReport report, Func<TimelinePoint, double> value) => [.. report.Points.Select(p => (p.Start + p.Length, value(p)))];
+    private static (double, double)[] Over(IReadOnlyList<TimelinePoint> points, Func<TimelinePoint, double> value) => [.. points.Select(p => (p.Start + p.Length, value(p)))];
 
     private static void Tile(StringBuilder page, string value, string name) => page.Append("<div><b>").Append(Text(value)).Append("</b><span>").Append(Text(name)).Append("</span></div>");
 

@@ -10,7 +10,7 @@ internal sealed class Plot(string title, string horizontal, bool logarithmic, Fu
     private const int Width = 900;
     private const int Height = 300;
     private const int Left = 80;
-    private const int Right = 20;
+    private const int Right = 40;
     private const int Top = 16;
     private const int Bottom = 44;
 
@@ -49,7 +49,7 @@ internal sealed class Plot(string title, string horizontal, bool logarithmic, Fu
             svg.Append(CultureInfo.InvariantCulture, $"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(value):0.0}\" y2=\"{Y(value):0.0}\"/><text class=\"y\" x=\"{Left - 8}\" y=\"{Y(value) + 4:0.0}\">{Text(label(value))}</text>\n");
         }
 
-        foreach ((double x, string text) in Marks.Count > 0 ? Marks : RoundMarks(left, right))
+        foreach ((double x, string text) in Marks.Count > 0 ? Marks.Where(m => m.X <= right) : RoundMarks(left, right))
         {
             svg.Append(CultureInfo.InvariantCulture, $"<line class=\"grid\" x1=\"{X(x):0.0}\" x2=\"{X(x):0.0}\" y1=\"{Top}\" y2=\"{Height - Bottom}\"/><text class=\"x\" x=\"{X(x):0.0}\" y=\"{Height - Bottom + 16}\">{Text(text)}</text>\n");
         }

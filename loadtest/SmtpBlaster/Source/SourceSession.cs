@@ -193,6 +193,11 @@ internal sealed class SourceSession : Connection
             case Step.Greeting or Step.Ehlo or Step.StartTls or Step.Auth:
                 NotConnected(what);
                 return;
+            case Step.Reset:
+                // The message had its reply.
+                _worker.Counters.ConnectionsLost++;
+                _worker.Trouble("reset: " + what);
+                break;
             default:
                 _worker.Counters.ConnectionsLost++;
                 _worker.Trouble(FormattableString.Invariant($"{_step.ToString().ToLowerInvariant()}: {what}"));

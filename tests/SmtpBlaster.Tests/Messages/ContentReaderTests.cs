@@ -45,6 +45,40 @@ public sealed class ContentReaderTests
         }
     }
 
+    [Fact]
+    public void Agrees_with_a_slow_reader_on_whatever_comes_in_whatever_pieces()
+    {
+        var random = new Random(11);
+        string[] parts = ["\r\n", "\r\n.", ".", "..", "\r", "\n", "x", "A: b\r\n", "\r\n\r\n", "X-Blaster: 0000000a 7 1 5 11 00000000\r\n", new string('y', 40)];
+        for (int run = 0; run < 20_000; run++)
+        {
+            string wire = string.Concat(Enumerable.Range(0, random.Next(1, 15)).Select(_ => parts[random.Next(parts.Length)])) + "\r\n.\r\n";
+            // Line by line, as RFC 5321 has it.
+            string message = "";
+            int length = 0;
+            foreach (string line in wire.Split("\r\n"))
+            {
+                length += line.Length + 2;
+                if (line == ".")
+                {
+                    break;
+                }
+
+                message += (line.StartsWith('.') ? line[1..] : line) + "\r\n";
+            }
+
+            int body = message.IndexOf("\r\n\r\n", StringComparison.Ordinal);
+            var reader = default(ContentReader);
+            reader.Begin();
+            byte[] octets = Encoding.Latin1.GetBytes(wire);
+            Assert.Equal(length, InPieces(ref reader, octets, random.Next(1, 30)));
+            Assert.Equal(message.Length, reader.Length);
+            Assert.Equal(body < 0 ? 0u : Crc32C.Append(0, Encoding.Latin1.GetBytes(message[(body + 4)..])), reader.BodyCrc);
+            string header = "\r\n" + (body < 0 ? "" : message[..(body + 2)]);
+            Assert.Equal(header.Contains("\r\nX-Blaster: 0000000a 7 1 5 11 00000000", StringComparison.Ordinal), reader.HasMarker);
+        }
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

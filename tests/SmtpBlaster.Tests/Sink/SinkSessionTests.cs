@@ -185,6 +185,33 @@ public sealed class SinkSessionTests
         Assert.Null(await client.LineAsync());
     }
 
+    [Fact]
+    public async Task Whatever_clients_say_the_sink_goes_on()
+    {
+        string[] words = ["EHLO x", "MAIL FROM:<a@b>", "RCPT TO:<", "RCPT TO:<u99999999999999999999@d>", "DATA", ".", "BDAT", "BDAT 5", "BDAT -1 LAST", "BDAT 9999999999999999999", "RSET", "\0\u00ff", "STARTTLS", "X", new string('a', 70_000), "\r", "X-Blaster: 0 0 0", "\r\n"];
+        var random = new Random(5);
+        await using var sink = new RunningSink(Blaster.Sink("rcpt share=20% delay=1ms", "mail share=10% drop", "end share=20% reset"));
+        for (int i = 0; i < 200; i++)
+        {
+            await using RawClient client = await sink.ConnectAsync();
+            try
+            {
+                for (int n = random.Next(1, 12); n > 0; n--)
+                {
+                    await client.SendAsync(words[random.Next(words.Length)] + (random.Next(5) == 0 ? "\n" : "\r\n"));
+                }
+            }
+            catch (IOException)
+            {
+                // It has been left in the middle.
+            }
+        }
+
+        await using RawClient last = await sink.ConnectAsync();
+        Assert.StartsWith("220 ", await last.ReplyAsync(), StringComparison.Ordinal);
+        Assert.Equal(201, (await sink.StopAsync()).Counters.Connections);
+    }
+
     [Theory]
     [InlineData("", "stage")]
     [InlineData("middle drop", "stage")]

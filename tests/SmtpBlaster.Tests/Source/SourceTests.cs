@@ -123,6 +123,41 @@ public sealed class SourceTests
     }
 
     [Fact]
+    public async Task Whatever_a_server_answers_the_run_ends()
+    {
+        string[] words = ["220 x\r\n", "250 x\r\n", "250-x\r\n", "354 x\r\n", "421 x\r\n", "\r\n", "99\r\n", "2x0 y\r\n", "999 x\r\n", "250\n", "\0\0\0", new string('z', 5000), "250-STARTTLS\r\n250-AUTH PLAIN\r\n250 CHUNKING\r\n", "334 !!!\r\n"];
+        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var stop = new CancellationTokenSource();
+        Task serving = Task.Run(async () =>
+        {
+            var random = new Random(9);
+            while (!stop.IsCancellationRequested)
+            {
+                using System.Net.Sockets.TcpClient client = await listener.AcceptTcpClientAsync(stop.Token);
+                try
+                {
+                    await client.GetStream().WriteAsync("220 x\r\n250 x\r\n"u8.ToArray(), stop.Token);
+                    for (int n = random.Next(1, 8); n > 0; n--)
+                    {
+                        await client.GetStream().WriteAsync(System.Text.Encoding.Latin1.GetBytes(words[random.Next(words.Length)]), stop.Token);
+                    }
+                }
+                catch (IOException)
+                {
+                    // The source has gone.
+                }
+            }
+        }, stop.Token);
+        SourceOptions options = Blaster.Source((IPEndPoint)listener.LocalEndpoint) with { Count = 300, Sessions = (20, 20), Timeout = Clock.Second, Duration = 3 * Clock.Second };
+        SourceResult result = await new SourceRun(options, null, null).RunAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(60), TimeProvider.System, TestContext.Current.CancellationToken);
+        Assert.True(result.Counters.ConnectionsFailed + result.Counters.ConnectionsLost > 0);
+        Assert.Equal(result.Counters.Messages, result.Counters.Acknowledged + result.Counters.Transient + result.Counters.Permanent + result.Counters.Unanswered);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => serving);
+    }
+
+    [Fact]
     public async Task Extensions_that_arent_offered_are_done_without_and_named()
     {
         (SourceResult sent, SinkResult taken) = await Blaster.RunAsync(Blaster.Sink() with { Pipelining = false, Chunking = false }, static o => o with { Pipelining = true, Chunking = true });
