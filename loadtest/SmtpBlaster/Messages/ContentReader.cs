@@ -1,3 +1,5 @@
+using Relay.Spool;
+
 namespace SmtpBlaster.Messages;
 
 /// <summary>

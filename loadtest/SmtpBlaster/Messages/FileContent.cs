@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using Relay.Protocol.Smtp;
+using Relay.Spool;
 
 namespace SmtpBlaster.Messages;
 

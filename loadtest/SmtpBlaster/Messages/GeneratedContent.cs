@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text;
+using Relay.Spool;
 using SmtpBlaster.Options;
 
 namespace SmtpBlaster.Messages;

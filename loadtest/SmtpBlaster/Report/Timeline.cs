@@ -51,6 +51,12 @@ internal sealed class Timeline
     {
         lock (_lock)
         {
+            if (_publishers == 1)
+            {
+                Close(interval, new Open { Messages = messages, Failed = failed, Length = length }, latency);
+                return;
+            }
+
             if (!_open.TryGetValue(interval, out Open? open))
             {
                 _open[interval] = open = new Open();
@@ -63,7 +69,7 @@ internal sealed class Timeline
             if (++open.Publishers == _publishers)
             {
                 _open.Remove(interval);
-                Close(interval, open);
+                Close(interval, open, open.Latency);
             }
         }
     }
@@ -75,16 +81,15 @@ internal sealed class Timeline
         {
             foreach ((long interval, Open open) in _open)
             {
-                Close(interval, open);
+                Close(interval, open, open.Latency);
             }
 
             _open.Clear();
         }
     }
 
-    private void Close(long interval, Open open)
+    private void Close(long interval, Open open, LongHistogram l)
     {
-        LongHistogram l = open.Latency;
         Total.Add(l);
         var point = new TimelinePoint((double)interval * Interval / Clock.Second, (double)open.Length / Clock.Second, open.Messages, open.Failed, Latency.At(l, 50), Latency.At(l, 90), Latency.At(l, 99),
             Latency.At(l, 99.9), Latency.At(l, 100));
@@ -111,7 +116,9 @@ internal sealed class Timeline
 
     private sealed class Open
     {
-        public LongHistogram Latency { get; } = Report.Latency.Create();
+        private LongHistogram? _latency;
+
+        public LongHistogram Latency => _latency ??= Report.Latency.Create();
 
         public int Publishers { get; set; }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Relay.Spool;
 using SmtpBlaster.Messages;
 using SmtpBlaster.Tests.Harness;
 
