@@ -44,7 +44,7 @@ public sealed class TlsListenerTests : IDisposable
         Assert.DoesNotContain("250 ", await HelloAsync(relay, 3, version, "-sess_in", session), StringComparison.Ordinal);
 
         File.Delete(session);
-        Assert.Contains("EXTERNAL", await HelloAsync(relay, 2, version, "-sess_out", session, "-cert", own, "-key", own), StringComparison.Ordinal);
+        Assert.Contains("EXTERNAL", await HelloAsync(relay, 2, version, "-sess_out", session, "-cert", own, "-key", own, "-cert_chain", own), StringComparison.Ordinal);
         foreach (int listener in (int[])[0, 2, 3])
         {
             // Without the certificate, by the session in which it was shown; TLS 1.2 leaves none to come with.
