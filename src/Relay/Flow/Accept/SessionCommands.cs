@@ -202,6 +202,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     {
         mail.Reset();
         client.Forget();
+        client.Show(channel.Client);
         _state = SessionState.Start;
     }
 
@@ -302,7 +303,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             return FollowUp.None;
         }
 
-        return Continue(Auth.Begin(command, settings.Accounts!, channel.EndPointBinding));
+        return Continue(Auth.Begin(command, settings.Accounts!, channel.EndPointBinding, client.Certificate));
     }
 
     private FollowUp Continue(Reply? reply)
