@@ -3,6 +3,7 @@ using Relay.Dns;
 using Relay.Flow.Abuse;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
+using Relay.Tls;
 
 namespace Relay.Flow.Accept;
 
@@ -19,13 +20,14 @@ internal sealed class AcceptSettings
     private readonly Extensions _always;
     private readonly Extensions _inClear;
     private readonly Extensions _inTls;
+    private readonly Extensions _external;
     private readonly Extensions _relaying;
     private readonly AbuseOptions _abuse;
     private readonly IReadOnlyList<IPNetwork> _trusted;
     private readonly NetworkSet _allowed;
     private readonly NetworkSet _denied;
 
-    public AcceptSettings(EngineOptions options, ListenerOptions listener, ReverseLookup reverse)
+    public AcceptSettings(EngineOptions options, ListenerOptions listener, ReverseLookup reverse, SessionServices services)
     {
         Hostname = options.Hostname;
         Limits = options.Limits;
@@ -40,6 +42,7 @@ internal sealed class AcceptSettings
         _abuse = options.Abuse;
         GreetDelay = options.Abuse.Enabled && listener.Role == ListenerRole.Relay ? options.Abuse.GreetDelay : TimeSpan.Zero;
         ListWait = options.Abuse.ListWait;
+        Tls = services.Certificates is { } certificates ? new TlsAcceptor(certificates, listener.Profile ?? options.Tls.Profile, listener.ClientCertificate, services.Time) : null;
         ReverseLookup = options.Dns.Reverse ? reverse : null;
         Greeting = new Reply(ReplyCode.ServiceReady220, $"{options.Hostname} ESMTP Relay");
         Blocked = new Reply(ReplyCode.TransactionFailed554, $"{options.Hostname} takes no mail from this address");
@@ -49,6 +52,7 @@ internal sealed class AcceptSettings
         _inClear = listener.Tls == ListenerTls.StartTls ? Extensions.StartTls : Extensions.None;
         // A password is for TLS only (RFC 4954 §4), and so is the wish for TLS all the way (RFC 8689 §3).
         _inTls = Extensions.RequireTls | (options.Accounts is null ? Extensions.None : Extensions.Auth);
+        _external = options.Accounts is null ? Extensions.None : Extensions.AuthExternal;
         // A stranger can't leave mail with us to be sent at a time of his choice, nor have it sent before others'.
         _relaying = Extensions.MtPriority | (MaximumHold > TimeSpan.Zero ? Extensions.FutureRelease : Extensions.None);
     }
@@ -73,6 +77,9 @@ internal sealed class AcceptSettings
 
     /// <summary>How long RCPT waits for what DNS lists say of the client.</summary>
     public TimeSpan ListWait { get; }
+
+    /// <summary>Null: no listener speaks TLS.</summary>
+    public TlsAcceptor? Tls { get; }
 
     /// <summary>Null: the names of clients aren't looked up.</summary>
     public ReverseLookup? ReverseLookup { get; }
@@ -99,7 +106,8 @@ internal sealed class AcceptSettings
 
     /// <summary>What this client is offered now.</summary>
     public Extensions Offered(bool tls, SessionClient client) =>
-        _always | (tls ? _inTls : _inClear) | (client.MayRelay ? _relaying : Extensions.None) | (client.IsProxy ? Extensions.XClient : Extensions.None);
+        _always | (tls ? _inTls : _inClear) | (client.MayRelay ? _relaying : Extensions.None) | (client.IsProxy ? Extensions.XClient : Extensions.None) |
+        (client.Certificate is null ? Extensions.None : _external);
 
     private int AllowedPrefix(IPAddress address) => Math.Max(_allowed.Narrowest(address), _abuse.AllowedByFile.Narrowest(address));
 }

@@ -274,6 +274,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     {
         mail.Reset();
         client.Forget();
+        client.Show(channel.Client);
         _state = SessionState.Start;
     }
 
@@ -381,7 +382,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             return FollowUp.None;
         }
 
-        return Continue(Auth.Begin(command, settings.Accounts!, channel.EndPointBinding));
+        return Continue(Auth.Begin(command, settings.Accounts!, channel.EndPointBinding, client.Certificate));
     }
 
     /// <summary>A response that shows whether the client knows the password: it is looked at when it is its turn.</summary>

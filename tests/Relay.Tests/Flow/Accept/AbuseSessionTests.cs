@@ -21,7 +21,7 @@ public class AbuseSessionTests
         await using EngineFixture relay = await StartAsync();
         for (int session = 0; session < 2; session++)
         {
-            await using TestClient guesser = await relay.ConnectTlsAsync(Stranger);
+            await using TestClient guesser = await relay.ConnectTlsAsync(address: Stranger);
             for (int i = 0; i < 5; i++)
             {
                 string reply = await GuessAsync(relay, guesser, "user", $"wrong{session}{i}");
@@ -40,7 +40,7 @@ public class AbuseSessionTests
         BanStatus ban = Assert.Single(relay.Engine.Bans());
         Assert.Equal((Stranger, "logins", 10), (ban.Address, ban.Reason, ban.Count));
 
-        await using TestClient user = await relay.ConnectTlsAsync("198.51.100.4");
+        await using TestClient user = await relay.ConnectTlsAsync(address: "198.51.100.4");
         Assert.StartsWith("235", await GuessAsync(relay, user, "user", "secret"), StringComparison.Ordinal);
 
         relay.Time.Advance(TimeSpan.FromMinutes(11));
@@ -53,7 +53,7 @@ public class AbuseSessionTests
     public async Task A_wrong_proof_counts_as_a_wrong_password()
     {
         await using EngineFixture relay = await StartAsync();
-        await using TestClient guesser = await relay.ConnectTlsAsync(Stranger);
+        await using TestClient guesser = await relay.ConnectTlsAsync(address: Stranger);
         for (int i = 0; i < 10; i++)
         {
             string nonce = await ScramAsync(guesser);
@@ -70,7 +70,7 @@ public class AbuseSessionTests
     public async Task A_password_waits_after_three_wrong_ones_whether_the_user_exists_or_not()
     {
         await using EngineFixture relay = await StartAsync();
-        await using TestClient client = await relay.ConnectTlsAsync(Stranger);
+        await using TestClient client = await relay.ConnectTlsAsync(address: Stranger);
         foreach (string name in new[] { "user", "nobody", "user" })
         {
             await client.SayAsync(Plain(name, "wrong"), "535");
@@ -89,7 +89,7 @@ public class AbuseSessionTests
     public async Task A_user_that_is_guessed_from_everywhere_waits_like_one_who_does_not_exist_and_not_where_he_is_known()
     {
         await using EngineFixture relay = await StartAsync();
-        await using (TestClient known = await relay.ConnectTlsAsync("198.51.100.4"))
+        await using (TestClient known = await relay.ConnectTlsAsync(address: "198.51.100.4"))
         {
             await known.SayAsync(Plain("user", "secret"), "235");
         }
@@ -98,20 +98,20 @@ public class AbuseSessionTests
         {
             for (int i = 0; i < 8; i++)
             {
-                await using TestClient guesser = await relay.ConnectTlsAsync($"203.0.{name.Length}.{i}");
+                await using TestClient guesser = await relay.ConnectTlsAsync(address: $"203.0.{name.Length}.{i}");
                 Assert.StartsWith("535", await GuessAsync(relay, guesser, name, $"wrong{i}"), StringComparison.Ordinal);
             }
         }
 
         foreach (string name in new[] { "user", "nobody" })
         {
-            await using TestClient late = await relay.ConnectTlsAsync($"203.1.{name.Length}.1");
+            await using TestClient late = await relay.ConnectTlsAsync(address: $"203.1.{name.Length}.1");
             DateTimeOffset since = relay.Time.GetUtcNow();
             await GuessAsync(relay, late, name, "late");
             Assert.InRange((relay.Time.GetUtcNow() - since).TotalSeconds, 4.8, 7);
         }
 
-        await using TestClient user = await relay.ConnectTlsAsync("198.51.100.4");
+        await using TestClient user = await relay.ConnectTlsAsync(address: "198.51.100.4");
         await user.SayAsync(Plain("user", "secret"), "235");
     }
 
@@ -120,7 +120,7 @@ public class AbuseSessionTests
     public async Task Guessing_on_many_connections_at_once_has_ten_tries_too()
     {
         await using EngineFixture relay = await StartAsync();
-        TestClient[] clients = await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => relay.ConnectTlsAsync(Stranger)));
+        TestClient[] clients = await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => relay.ConnectTlsAsync(address: Stranger)));
         Task<string?>[] answers = [.. clients.Select(async (client, i) =>
         {
             await client.WriteAsync(Plain("user", $"wrong{i}") + "\r\n");
@@ -159,7 +159,7 @@ public class AbuseSessionTests
         await using EngineFixture relay = await StartAsync();
         foreach (string trusted in new[] { "127.0.0.1", "10.1.2.3" })
         {
-            await using TestClient client = await relay.ConnectTlsAsync(trusted);
+            await using TestClient client = await relay.ConnectTlsAsync(address: trusted);
             for (int i = 0; i < 15; i++)
             {
                 Assert.StartsWith("535", await GuessAsync(relay, client, "user", $"wrong{i}"), StringComparison.Ordinal);
@@ -173,7 +173,7 @@ public class AbuseSessionTests
     public async Task Nothing_applies_to_the_allow_list()
     {
         await using EngineFixture relay = await StartAsync(static a => a with { Allow = [IPNetwork.Parse("192.0.2.0/24")], GreetDelay = TimeSpan.FromSeconds(5) });
-        await using TestClient client = await relay.ConnectTlsAsync(Stranger);
+        await using TestClient client = await relay.ConnectTlsAsync(address: Stranger);
         for (int i = 0; i < 15; i++)
         {
             await client.SayAsync(Plain("user", $"wrong{i}"), "535");
@@ -240,7 +240,7 @@ public class AbuseSessionTests
         int guesses = 0;
         for (int host = 1; host <= 60 && relay.Engine.Bans().Count == 0; host++)
         {
-            await using TestClient client = await relay.ConnectTlsAsync($"192.0.2.{host}");
+            await using TestClient client = await relay.ConnectTlsAsync(address: $"192.0.2.{host}");
             for (int i = 0; i < 5 && relay.Engine.Bans().Count == 0; i++)
             {
                 Assert.StartsWith("535", await GuessAsync(relay, client, $"user{host}", $"wrong{i}"), StringComparison.Ordinal);
@@ -363,7 +363,7 @@ public class AbuseSessionTests
     public async Task Who_is_listed_is_told_at_RCPT_by_whom_and_why_and_may_log_in()
     {
         await using EngineFixture relay = await ListingAsync();
-        await using TestClient client = await relay.ConnectTlsAsync(Stranger);
+        await using TestClient client = await relay.ConnectTlsAsync(address: Stranger);
         await client.SayAsync("MAIL FROM:<a@b.example>", "250");
         Assert.Equal("550 5.7.1 client [192.0.2.7] is listed by bl.test: sent spam, see https://bl.test/", await client.SayAsync("RCPT TO:<known@local.example>", "550"));
         await client.SayAsync("RCPT TO:<known@local.example>", "550 5.7.1 client");
@@ -474,7 +474,7 @@ public class AbuseSessionTests
 
     private static async Task BanAsync(EngineFixture relay)
     {
-        await using TestClient guesser = await relay.ConnectTlsAsync(Stranger);
+        await using TestClient guesser = await relay.ConnectTlsAsync(address: Stranger);
         for (int i = 0; i < 10; i++)
         {
             await GuessAsync(relay, guesser, "user", $"wrong{i}");
