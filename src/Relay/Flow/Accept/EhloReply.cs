@@ -28,7 +28,7 @@ internal sealed class EhloReply
             (Extensions.BinaryMime, Line("BINARYMIME")),
             (Extensions.StartTls, Line("STARTTLS")),
             (Extensions.RequireTls, Line("REQUIRETLS")),
-            (Extensions.Auth, Line("AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")),
+            (Extensions.Auth, Encoding.ASCII.GetBytes("250-AUTH ")),
             (Extensions.Dsn, Line("DSN")),
             (Extensions.DeliverBy, Line("DELIVERBY")),
             (Extensions.MtPriority, Line("MT-PRIORITY")),
@@ -37,7 +37,8 @@ internal sealed class EhloReply
         ];
     }
 
-    public void Write(IBufferWriter<byte> output, Extensions offered, DateTimeOffset now)
+    /// <summary><paramref name="mechanisms"/> stand behind AUTH where that is offered.</summary>
+    public void Write(IBufferWriter<byte> output, Extensions offered, ReadOnlySpan<byte> mechanisms, DateTimeOffset now)
     {
         output.Write(_first);
         foreach ((Extensions extension, byte[] line) in _lines)
@@ -45,6 +46,11 @@ internal sealed class EhloReply
             if ((offered & extension) != 0)
             {
                 output.Write(line);
+                if (extension == Extensions.Auth)
+                {
+                    output.Write(mechanisms);
+                    output.Write("\r\n"u8);
+                }
             }
         }
 

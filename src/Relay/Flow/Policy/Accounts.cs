@@ -14,11 +14,11 @@ public sealed class Accounts
     private readonly int[] _iterations;
     private readonly byte[] _decoys;
 
-    /// <summary><paramref name="decoys"/> is the secret from which what isn't there is made up; while it stays, answers for those users do too. Names are different.</summary>
+    /// <summary><paramref name="decoys"/> is the secret from which what isn't there is made up; while it stays, answers for those users do too. Names are different, and each has a verifier.</summary>
     public Accounts(IReadOnlyList<Account> accounts, byte[] decoys)
     {
         _byName = accounts.ToFrozenDictionary(static a => a.Name, StringComparer.Ordinal);
-        _iterations = accounts.Count == 0 ? [ScramVerifier.DefaultIterations] : [.. accounts.Select(static a => a.Verifier.Iterations)];
+        _iterations = accounts.Count == 0 ? [ScramVerifier.DefaultIterations] : [.. accounts.Select(static a => a.Verifier!.Iterations)];
         _decoys = decoys;
     }
 

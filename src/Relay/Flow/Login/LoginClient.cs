@@ -1,0 +1,9 @@
+using System.Net;
+
+namespace Relay.Flow.Login;
+
+/// <summary>What a mechanism may want to know of the connection.</summary>
+/// <param name="Remote">Who logs in.</param>
+/// <param name="Local">Where; null when that isn't known.</param>
+/// <param name="Binding">What tls-server-end-point says of the connection (RFC 5929 §4).</param>
+internal sealed record LoginClient(IPEndPoint Remote, IPEndPoint? Local, Func<byte[]> Binding);
