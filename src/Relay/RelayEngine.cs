@@ -50,7 +50,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly LocalAddresses _local;
     private EngineOptions _options;
     private IDnsResolver _dns;
-    private ServerCertificate? _certificate;
+    private ServerCertificates? _certificates;
     private MessageSpool? _spool;
     private MessageQueue? _queue;
     private OutboundPool? _pool;
@@ -66,6 +66,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private Task _scheduler = Task.CompletedTask;
     private Task _reporting = Task.CompletedTask;
     private Task _counting = Task.CompletedTask;
+    private Task _watching = Task.CompletedTask;
     private Task _recovery = Task.CompletedTask;
     private Task _readBack = Task.CompletedTask;
     private volatile bool _recoveryFailed;
@@ -169,8 +170,9 @@ public sealed class RelayEngine : IAsyncDisposable
         EngineOptions options = _options;
         if (options.Listeners.Any(static l => l.Tls != ListenerTls.None))
         {
-            _certificate = ServerCertificate.Load(options.Tls, options.Hostname, _time);
-            if (_certificate.IsSelfSigned)
+            ServerCertificates certificates = _certificates = ServerCertificates.Load(options.Tls, options.Hostname, _time, _log);
+            _metrics.ObserveCertificates(certificates.Expiries);
+            if (certificates.IsSelfSigned)
             {
                 EngineLog.SelfSigned(_log, options.Hostname);
             }
@@ -193,7 +195,7 @@ public sealed class RelayEngine : IAsyncDisposable
         // First what may throw.
         var keys = DkimKeys.Load(options.Dkim);
         SslStreamCertificateContext? certificate = options.Delivery.Certificate?.Load();
-        _certificate?.Reload(options.Tls, options.Hostname, _time);
+        _certificates?.Reload(options.Tls, options.Hostname);
         if (options.Dns != _options.Dns)
         {
             _dns = _resolvers(options.Dns);
@@ -231,6 +233,7 @@ public sealed class RelayEngine : IAsyncDisposable
         await _scheduler.ConfigureAwait(false);
         await _reporting.ConfigureAwait(false);
         await _counting.ConfigureAwait(false);
+        await _watching.ConfigureAwait(false);
         await _recovery.ConfigureAwait(false);
         await _readBack.ConfigureAwait(false);
         if (_delivery is { } delivery)
@@ -299,6 +302,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _usage.Load();
         _counting = _usage.RunAsync(_stopping.Token);
         ApplyLogins(options);
+        _watching = _certificates?.RunAsync(_stopping.Token) ?? Task.CompletedTask;
         var services = new SessionServices
         {
             Spool = spool,
@@ -312,12 +316,12 @@ public sealed class RelayEngine : IAsyncDisposable
             Deliveries = _deliveries,
             Time = _time,
             Log = _log,
-            Certificate = _certificate,
+            Certificates = _certificates,
             Stopping = _stopping.Token,
         };
         foreach (ListenerOptions listener in options.Listeners)
         {
-            _handlers[listener] = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, reverse));
+            _handlers[listener] = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, reverse, services));
         }
 
         _recovery = RecoverAsync(spool, queue);

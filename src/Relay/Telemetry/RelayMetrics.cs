@@ -148,6 +148,11 @@ public sealed class RelayMetrics : IDisposable
     public void ObserveRecovery(Func<bool> recovering) =>
         _meter.CreateObservableGauge("relay.spool.recovering", () => recovering() ? 1 : 0, description: "1 while mail from before the start is still being found in the spool.");
 
+    /// <summary>Asked at each scrape for how long the certificates of our listeners are still good. Once, at start.</summary>
+    public void ObserveCertificates(Func<IEnumerable<(string Name, TimeSpan Left)>> certificates) =>
+        _meter.CreateObservableGauge("relay.tls.certificate.expiry", () => certificates().Select(static c => new Measurement<double>(c.Left.TotalSeconds, Tag("name", c.Name))), "s",
+            "How long a certificate that is shown to clients is still good; below zero once it has expired.");
+
     public void Dispose() => _meter.Dispose();
 
     internal void DeliveryRecordDropped() => _deliveryLogDropped.Add(1);

@@ -10,6 +10,8 @@ namespace Relay.Flow.Accept;
 /// </summary>
 internal sealed class EhloReply
 {
+    private const string Mechanisms = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN";
+
     private readonly byte[] _first;
     private readonly (Extensions Extension, byte[] Line)[] _lines;
     private readonly TimeSpan _maximumHold;
@@ -49,7 +51,7 @@ internal sealed class EhloReply
                 if (extension == Extensions.Auth)
                 {
                     output.Write(mechanisms);
-                    output.Write("\r\n"u8);
+                    output.Write((offered & Extensions.AuthExternal) != 0 ? " EXTERNAL\r\n"u8 : "\r\n"u8);
                 }
             }
         }

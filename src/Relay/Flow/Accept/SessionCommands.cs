@@ -206,6 +206,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     {
         mail.Reset();
         client.Forget();
+        client.Show(channel.Client);
         _state = SessionState.Start;
     }
 
@@ -312,7 +313,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             return FollowUp.None;
         }
 
-        return Continue(Auth.Begin(command, services.Logins.Source!, new LoginClient(client.EndPoint, channel.LocalEndPoint, channel.EndPointBinding)));
+        return Continue(Auth.Begin(command, services.Logins.Source!, new LoginClient(client.EndPoint, channel.LocalEndPoint, channel.EndPointBinding, client.Certificate)));
     }
 
     private FollowUp Continue(Reply? refusal)

@@ -10,7 +10,7 @@ using Relay.Tls;
 
 namespace Relay.Flow.Accept;
 
-/// <summary>What every session of every listener shares. Immutable but for <see cref="Certificate"/>; the parts are safe on any thread.</summary>
+/// <summary>What every session of every listener shares. Immutable; the parts are safe on any thread.</summary>
 internal sealed class SessionServices
 {
     public required MessageSpool Spool { get; init; }
@@ -35,7 +35,8 @@ internal sealed class SessionServices
 
     public required ILogger Log { get; init; }
 
-    public required ServerCertificate? Certificate { get; init; }
+    /// <summary>Null: no listener speaks TLS.</summary>
+    public required ServerCertificates? Certificates { get; init; }
 
     /// <summary>Fires when the relay stops: idle clients are told so, others once their message is settled.</summary>
     public required CancellationToken Stopping { get; init; }

@@ -17,7 +17,7 @@ internal sealed class SmtpConnectionHandler(ListenerOptions listener, SessionSer
     private AcceptSettings _settings = settings;
 
     /// <summary>Sessions that begin from now on get the new settings.</summary>
-    public void Apply(EngineOptions options, ReverseLookup reverse) => Volatile.Write(ref _settings, new AcceptSettings(options, listener, reverse));
+    public void Apply(EngineOptions options, ReverseLookup reverse) => Volatile.Write(ref _settings, new AcceptSettings(options, listener, reverse, services));
 
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Relay.Flow.Policy;
 using Relay.Protocol.Sasl;
 using Relay.Telemetry;
+using Relay.Tls;
 
 namespace Relay.Flow.Login;
 
@@ -59,6 +60,9 @@ internal sealed class DovecotLogins : ILoginSource, IAsyncDisposable
         return !PreparedText.IsValid(Encoding.UTF8.GetBytes(user)) ? null
             : new Account(user, null, [.. options.Senders.Select(s => s.For(user)).Append(SenderTemplate.Literal(user)).OfType<SenderPattern>()]) { Limits = options.Limits };
     }
+
+    /// <summary>It isn't asked of certificates.</summary>
+    public Account? Find(ClientCertificate certificate) => null;
 
     /// <summary>Whether the user is still there isn't asked; what he may do is as configured now.</summary>
     public Account? Renew(Account account) => Find(account.Name);

@@ -1,4 +1,5 @@
 using Relay.Flow.Policy;
+using Relay.Tls;
 
 namespace Relay.Flow.Login;
 
@@ -13,6 +14,9 @@ internal interface ILoginSource
 
     /// <summary>A user whose name somebody else vouches for; null when there is none.</summary>
     Account? Find(string user);
+
+    /// <summary>A user who can log in by this certificate (EXTERNAL); null when there is none.</summary>
+    Account? Find(ClientCertificate certificate);
 
     /// <summary>What has become of an account that logged in before a reload; null when it is no more, or has another password.</summary>
     Account? Renew(Account account);

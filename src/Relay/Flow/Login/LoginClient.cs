@@ -1,4 +1,5 @@
 using System.Net;
+using Relay.Tls;
 
 namespace Relay.Flow.Login;
 
@@ -6,4 +7,5 @@ namespace Relay.Flow.Login;
 /// <param name="Remote">Who logs in.</param>
 /// <param name="Local">Where; null when that isn't known.</param>
 /// <param name="Binding">What tls-server-end-point says of the connection (RFC 5929 §4).</param>
-internal sealed record LoginClient(IPEndPoint Remote, IPEndPoint? Local, Func<byte[]> Binding);
+/// <param name="Certificate">What the client has shown, when it can log in by it.</param>
+internal sealed record LoginClient(IPEndPoint Remote, IPEndPoint? Local, Func<byte[]> Binding, ClientCertificate? Certificate);

@@ -1,5 +1,6 @@
 using System.Text;
 using Relay.Flow.Policy;
+using Relay.Tls;
 
 namespace Relay.Flow.Login;
 
@@ -17,9 +18,12 @@ internal sealed class UserLogins(Accounts accounts, PasswordWork passwords, Toke
         : Ascii.EqualsIgnoreCase(mechanism, "SCRAM-SHA-256-PLUS"u8) ? new ScramLogin(accounts, plus: true, client.Binding())
         : tokens is not null && Ascii.EqualsIgnoreCase(mechanism, "OAUTHBEARER"u8) ? new TokenLogin(accounts, tokens, isXoauth2: false)
         : tokens is not null && Ascii.EqualsIgnoreCase(mechanism, "XOAUTH2"u8) ? new TokenLogin(accounts, tokens, isXoauth2: true)
+        : client.Certificate is { } certificate && Ascii.EqualsIgnoreCase(mechanism, "EXTERNAL"u8) ? new ExternalLogin(accounts, certificate)
         : null;
 
     public Account? Find(string user) => accounts.Find(user);
 
-    public Account? Renew(Account account) => accounts.Find(account.Name) is { } now && account.HasPasswordOf(now) ? now : null;
+    public Account? Find(ClientCertificate certificate) => accounts.Find(certificate, []);
+
+    public Account? Renew(Account account) => accounts.Find(account.Name) is { } now && account.IsProvedAs(now) ? now : null;
 }

@@ -34,13 +34,19 @@ public sealed class Account(string name, ScramVerifier? verifier, IReadOnlyList<
     internal byte[]? TenantName { get; private init; }
 
     /// <summary>This account with another password.</summary>
-    public Account With(ScramVerifier password) => new(Name, password, Senders) { Limits = Limits, Tenant = Tenant };
+    public Account With(ScramVerifier password) => new(Name, password, Senders) { Limits = Limits, Tenant = Tenant, Certificates = Certificates };
 
     /// <summary>This account, with these limits where it has none of its own.</summary>
-    public Account Under(UserLimits defaults) => new(Name, Verifier, Senders) { Limits = Limits.Or(defaults), Tenant = Tenant };
+    public Account Under(UserLimits defaults) => new(Name, Verifier, Senders) { Limits = Limits.Or(defaults), Tenant = Tenant, Certificates = Certificates };
 
-    /// <summary>Neither has had its password changed as against the other.</summary>
-    internal bool HasPasswordOf(Account other) => Verifier is null ? other.Verifier is null : other.Verifier is { } verifier && verifier.StoredKey.SequenceEqual(Verifier.StoredKey);
+    /// <summary>What proves it to be the user is the same with both: the password, and for who has none the certificates.</summary>
+    internal bool IsProvedAs(Account other) => Verifier is { } verifier ? other.Verifier is { } its && its.StoredKey.SequenceEqual(verifier.StoredKey) : other.Verifier is null && Certificates.SequenceEqual(other.Certificates);
+
+    /// <summary>
+    /// The certificates that log the user in by EXTERNAL: <c>sha256:</c> and the fingerprint, in lower-case hexadecimal; or, of a certificate that an authority vouches for, a name that stands in it: <c>mail:</c> and the
+    /// rfc822Name, <c>dns:</c> and the dNSName in lower case.
+    /// </summary>
+    public IReadOnlyList<string> Certificates { get; init; } = [];
 
     /// <summary>Whether the user may send as this mailbox, in the envelope or in From. The null reverse-path is the caller's to judge.</summary>
     internal bool MaySendAs(ReadOnlySpan<byte> mailbox)

@@ -60,7 +60,7 @@ public class LoginTimingTests
 
     private static async Task<LoginAnswer> FailAsync(UserLogins logins, string mechanism, string user)
     {
-        using ILogin login = logins.Begin(Encoding.ASCII.GetBytes(mechanism), new LoginClient(new(System.Net.IPAddress.Loopback, 1), null, static () => []))!;
+        using ILogin login = logins.Begin(Encoding.ASCII.GetBytes(mechanism), new LoginClient(new(System.Net.IPAddress.Loopback, 1), null, static () => [], null))!;
         switch (mechanism)
         {
             case "PLAIN":
