@@ -7,6 +7,7 @@ using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
 using Relay.Flow.Accept;
+using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Flow.Route;
@@ -42,6 +43,8 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly DeliveryLog _deliveries;
     private readonly ConnectionLimit _connections = new();
     private readonly PasswordWork _passwords;
+    private readonly CurrentLogins _logins = new();
+    private readonly UserTally _usage;
     private readonly Dictionary<ListenerOptions, SmtpConnectionHandler> _handlers = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly LocalAddresses _local;
@@ -56,10 +59,13 @@ public sealed class RelayEngine : IAsyncDisposable
     private MessageSigner? _signer;
     private DeliveryLoop? _delivery;
     private TlsReporter? _reporter;
+    private TokenKeys? _tokenKeys;
+    private DovecotLogins? _dovecot;
     private QueueOrders? _orders;
     private QueueView? _view;
     private Task _scheduler = Task.CompletedTask;
     private Task _reporting = Task.CompletedTask;
+    private Task _counting = Task.CompletedTask;
     private Task _watching = Task.CompletedTask;
     private Task _recovery = Task.CompletedTask;
     private Task _readBack = Task.CompletedTask;
@@ -81,6 +87,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _dns = _resolvers(options.Dns);
         _heartbeat = new Heartbeat(time);
         _passwords = new PasswordWork(time);
+        _usage = new UserTally(options.StatePath is { } kept ? Path.Combine(kept, "users.json") : null, time, _log);
         _local = new LocalAddresses(time);
         _crowd = new SiteCrowd(time);
         _distrust = new RecentHosts(time);
@@ -208,6 +215,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _reports?.Apply(options.Hostname, options.Reports);
         _signer?.Apply(keys);
         _reporter?.Apply(options, _dns, HttpsOf(options));
+        ApplyLogins(options);
         var reverse = new ReverseLookup(_dns, _time);
         foreach (SmtpConnectionHandler handler in _handlers.Values)
         {
@@ -224,6 +232,7 @@ public sealed class RelayEngine : IAsyncDisposable
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _scheduler.ConfigureAwait(false);
         await _reporting.ConfigureAwait(false);
+        await _counting.ConfigureAwait(false);
         await _watching.ConfigureAwait(false);
         await _recovery.ConfigureAwait(false);
         await _readBack.ConfigureAwait(false);
@@ -257,6 +266,11 @@ public sealed class RelayEngine : IAsyncDisposable
 
         await _deliveries.DisposeAsync().ConfigureAwait(false);
         _signer?.Dispose();
+        if (_dovecot is { } dovecot)
+        {
+            await dovecot.DisposeAsync().ConfigureAwait(false);
+        }
+
         _passwords.Dispose();
         _heartbeat.Dispose();
         _metrics.Dispose();
@@ -285,6 +299,9 @@ public sealed class RelayEngine : IAsyncDisposable
         _metrics.ObserveRecovery(() => !_recovery.IsCompleted);
         _scheduler = queue.RunAsync(_stopping.Token);
         _reporting = reporter.RunAsync(_stopping.Token);
+        _usage.Load();
+        _counting = _usage.RunAsync(_stopping.Token);
+        ApplyLogins(options);
         _watching = _certificates?.RunAsync(_stopping.Token) ?? Task.CompletedTask;
         var services = new SessionServices
         {
@@ -292,7 +309,8 @@ public sealed class RelayEngine : IAsyncDisposable
             Signer = signer,
             Queue = queue,
             Connections = _connections,
-            Passwords = _passwords,
+            Logins = _logins,
+            Usage = _usage,
             Heartbeat = _heartbeat,
             Metrics = _metrics,
             Deliveries = _deliveries,
@@ -371,6 +389,31 @@ public sealed class RelayEngine : IAsyncDisposable
             {
                 SettleLog.SourceUnusable(_log, source.Name, fault);
             }
+        }
+    }
+
+    /// <summary>Who may log in from now on. What was fetched and what is connected stays while it is the same place.</summary>
+    private void ApplyLogins(EngineOptions options)
+    {
+        DovecotLogins? gone = _dovecot is { } dovecot && dovecot.Path != options.Dovecot?.Path ? dovecot : null;
+        if (options.Dovecot is { } same && _dovecot is { } kept && gone is null)
+        {
+            kept.Apply(same);
+        }
+        else
+        {
+            _dovecot = options.Dovecot is { } fresh ? new DovecotLogins(fresh, _time, _log) : null;
+        }
+
+        _tokenKeys = options.OAuth is not { } oauth ? null
+            : oauth.KeysUrl is { } url && _tokenKeys?.Url == url ? _tokenKeys
+            : new TokenKeys(oauth, (request, size, limit) => HttpsOf(_options).SendAsync(request, size, limit), _time, _log);
+        TokenCheck? tokens = options.OAuth is { } check ? new TokenCheck(check, _tokenKeys!, _time, _log) : null;
+        _logins.Source = _dovecot is not null ? _dovecot : options.Accounts is { } accounts ? new UserLogins(accounts, _passwords, tokens) : null;
+        if (gone is not null)
+        {
+            // Exchanges under way end as if it were away.
+            _ = gone.DisposeAsync().AsTask();
         }
     }
 

@@ -3,6 +3,7 @@ using System.Net;
 using Relay.Dns;
 using Relay.Flow;
 using Relay.Flow.Accept;
+using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Spool;
 using Relay.Tls;
@@ -41,6 +42,10 @@ internal sealed class ConfigDraft
         Access = engine.Access;
         RecipientsPath = options.RecipientsPath;
         UsersPath = options.UsersPath;
+        DovecotPath = engine.Dovecot?.Path;
+        Senders = options.Senders;
+        UserLimits = options.UserLimits;
+        OAuth = engine.OAuth is { } oauth ? new OAuthDraft(oauth, options.TokenKeysPlace) : new OAuthDraft();
         Reports = engine.Reports;
         TlsReports = engine.TlsReports;
         ReportTextsPath = options.ReportTextsPath;
@@ -98,6 +103,16 @@ internal sealed class ConfigDraft
     public string? UsersPath { get; set; }
 
     public Accounts? Accounts { get; set; }
+
+    public string? DovecotPath { get; set; }
+
+    /// <summary>Of users of whom their source doesn't say it.</summary>
+    public IReadOnlyList<SenderTemplate> Senders { get; set; } = [];
+
+    /// <summary>The same.</summary>
+    public UserLimits UserLimits { get; set; } = UserLimits.None;
+
+    public OAuthDraft OAuth { get; set; } = new();
 
     public LimitOptions Limits { get; set; } = new();
 
@@ -169,6 +184,8 @@ internal sealed class ConfigDraft
             Tls = Tls with { Certificates = [.. Certificates.All.Prepend(Certificate).Select(static c => c.Build()).OfType<CertificateOptions>()] },
             Access = Access,
             Accounts = Accounts,
+            OAuth = OAuth.Build(),
+            Dovecot = DovecotPath is null ? null : new DovecotOptions(DovecotPath, Senders, UserLimits),
             Limits = Limits,
             Smtp = Smtp,
             Dns = Dns,
@@ -200,6 +217,9 @@ internal sealed class ConfigDraft
         Log = Log,
         RecipientsPath = RecipientsPath,
         UsersPath = UsersPath,
+        Senders = Senders,
+        UserLimits = UserLimits,
+        TokenKeysPlace = OAuth.KeysPlace,
         ReportTextsPath = ReportTextsPath,
         ClassesPath = ClassesPath,
     };

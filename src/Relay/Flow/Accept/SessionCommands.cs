@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Relay.Flow.Login;
 using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
 using Relay.Telemetry;
@@ -15,7 +16,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     private Patience _patience = new(settings.Limits);
     private SessionState _state;
 
-    /// <summary>The exchange that AUTH began. After <see cref="FollowUp.Credentials"/> it has what is to be verified.</summary>
+    /// <summary>The exchange that AUTH began. After <see cref="FollowUp.Credentials"/> it has what is to be answered.</summary>
     public AuthExchange Auth { get; } = new();
 
     /// <summary>After <see cref="FollowUp.Chunk"/>: what follows.</summary>
@@ -24,7 +25,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     /// <summary>After <see cref="FollowUp.Chunk"/>: null, or the reply that the chunk gets once it has been swallowed.</summary>
     public Reply? ChunkRefusal { get; private set; }
 
-    private Extensions Offered => settings.Offered(channel.IsTls, client);
+    private Extensions Offered => services.Logins.Source is null ? settings.Offered(channel.IsTls, client) & ~Extensions.Auth : settings.Offered(channel.IsTls, client);
 
     /// <summary>The first reply, 220 or 554 (RFC 5321 §3.1).</summary>
     public void Greet()
@@ -118,7 +119,8 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         }
         else
         {
-            Refuse(Replies.LineTooLong500);
+            // AUTH is that long only for the response that comes with it.
+            Refuse(Ascii.EqualsIgnoreCase(verb, "AUTH"u8) ? Replies.AuthLineTooLong500 : Replies.LineTooLong500);
         }
     }
 
@@ -152,24 +154,26 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         }
     }
 
-    /// <summary>The credentials are verified: the password is the user's, isn't, or (null) nobody had time to look.</summary>
-    public void Verified(bool? good)
+    /// <summary>What the mechanism said to the client's response.</summary>
+    public void Answered(in LoginAnswer answer)
     {
-        if (good is null)
-        {
-            Idle(Replies.AuthBusy454);
-        }
-        else if (good.Value && settings.Accounts!.Find(Auth.User.Span) is { } account)
+        if (answer.Account is { } account)
         {
             client.LogIn(account);
-            channel.Send(Replies.Authenticated235);
+        }
+
+        if (answer.Reply == Replies.AuthBusy454 || answer.Reply == Replies.AuthAway454)
+        {
+            Idle(answer.Reply);
+        }
+        else if (answer.Reply.IsRefusal)
+        {
+            Refuse(answer.Reply);
         }
         else
         {
-            Refuse(Replies.AuthFailed535);
+            channel.Send(answer.Reply);
         }
-
-        Auth.Clear();
     }
 
     /// <summary>The message came to its end, one way or another.</summary>
@@ -214,7 +218,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         _state = SessionState.Ready;
         if (command.Verb == Verb.Ehlo)
         {
-            settings.EhloReply.Write(channel.Output, Offered, services.Time.GetUtcNow());
+            settings.EhloReply.Write(channel.Output, Offered, services.Logins.Source is { } logins ? logins.Mechanisms : default, services.Time.GetUtcNow());
         }
         else
         {
@@ -226,6 +230,12 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 
     private void Mail(in Command command)
     {
+        if (client.Account is not null && !client.RenewLogin())
+        {
+            Refuse(Replies.LoginOver530);
+            return;
+        }
+
         if (settings.Role == ListenerRole.Submission && client.Login is null)
         {
             // RFC 6409 §4.3: nothing without authentication; the password would have to come in TLS.
@@ -293,7 +303,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         if ((Offered & Extensions.Auth) == 0)
         {
             // RFC 4954 §6: a password is for TLS only, and what takes its place is no better kept in clear.
-            Refuse(settings.Accounts is not null && !channel.IsTls ? Replies.AuthNeedsTls538 : Replies.CommandNotImplemented502);
+            Refuse(services.Logins.Source is not null && !channel.IsTls ? Replies.AuthNeedsTls538 : Replies.CommandNotImplemented502);
             return FollowUp.None;
         }
 
@@ -303,31 +313,17 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             return FollowUp.None;
         }
 
-        return Continue(Auth.Begin(command, settings.Accounts!, channel.EndPointBinding, client.Certificate));
+        return Continue(Auth.Begin(command, services.Logins.Source!, new LoginClient(client.EndPoint, channel.LocalEndPoint, channel.EndPointBinding, client.Certificate)));
     }
 
-    private FollowUp Continue(Reply? reply)
+    private FollowUp Continue(Reply? refusal)
     {
-        if (reply is null)
+        if (refusal is null)
         {
-            if (!Auth.IsProven)
-            {
-                return FollowUp.Credentials;
-            }
-
-            Verified(true);
-            return FollowUp.None;
+            return FollowUp.Credentials;
         }
 
-        if (reply.IsRefusal)
-        {
-            Refuse(reply);
-        }
-        else
-        {
-            channel.Send(reply);
-        }
-
+        Refuse(refusal);
         return FollowUp.None;
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
 using Relay.Dkim;
+using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Spool;
@@ -20,7 +21,9 @@ internal sealed class SessionServices
 
     public required ConnectionLimit Connections { get; init; }
 
-    public required PasswordWork Passwords { get; init; }
+    public required CurrentLogins Logins { get; init; }
+
+    public required UserTally Usage { get; init; }
 
     public required Heartbeat Heartbeat { get; init; }
 

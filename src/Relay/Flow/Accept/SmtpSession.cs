@@ -177,7 +177,7 @@ internal sealed class SmtpSession : IAsyncDisposable
         bool answered = false;
         while (_channel.IsOpen && _next == FollowUp.None && !_channel.MustFlush)
         {
-            switch (_lines.TryRead(ref buffer, _commands.Auth.IsOpen, out ReadOnlySpan<byte> line))
+            switch (_lines.TryRead(ref buffer, _commands.Auth.IsOpen || CommandLines.IsAuth(buffer), out ReadOnlySpan<byte> line))
             {
                 case LineStatus.NeedMoreData:
                     needMore = true;
@@ -229,7 +229,7 @@ internal sealed class SmtpSession : IAsyncDisposable
                     : new MailResult(await _mail.SwallowAsync(_channel, _commands.Chunk).ConfigureAwait(false), null, default));
                 break;
             case FollowUp.Credentials:
-                _commands.Verified(await _services.Passwords.MatchesAsync(_settings.Accounts!.VerifierOf(_commands.Auth.User.Span), _commands.Auth.Password, _services.Stopping).ConfigureAwait(false));
+                _commands.Answered(await _commands.Auth.AnswerAsync(_services.Stopping).ConfigureAwait(false));
                 break;
             case FollowUp.Tls:
                 _channel.Send(Replies.TlsReady220);
