@@ -8,6 +8,7 @@ using Relay.Dns;
 using Relay.Flow;
 using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
+using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Flow.Route;
@@ -43,6 +44,8 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly DeliveryLog _deliveries;
     private readonly ConnectionLimit _connections = new();
     private readonly PasswordWork _passwords;
+    private readonly CurrentLogins _logins = new();
+    private readonly UserTally _usage;
     private readonly Dictionary<ListenerOptions, SmtpConnectionHandler> _handlers = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly LocalAddresses _local;
@@ -61,11 +64,14 @@ public sealed class RelayEngine : IAsyncDisposable
     private DeliveryLoop? _delivery;
     private TlsReporter? _reporter;
     private AbuseGuard? _abuse;
+    private TokenKeys? _tokenKeys;
+    private DovecotLogins? _dovecot;
     private QueueOrders? _orders;
     private QueueView? _view;
     private Task _scheduler = Task.CompletedTask;
     private Task _reporting = Task.CompletedTask;
     private Task _guarding = Task.CompletedTask;
+    private Task _counting = Task.CompletedTask;
     private Task _watching = Task.CompletedTask;
     private Task _recovery = Task.CompletedTask;
     private Task _readBack = Task.CompletedTask;
@@ -88,6 +94,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _listDns = _resolvers(options.Dns);
         _heartbeat = new Heartbeat(time);
         _passwords = new PasswordWork(time);
+        _usage = new UserTally(options.StatePath is { } kept ? Path.Combine(kept, "users.json") : null, time, _log);
         _local = new LocalAddresses(time);
         _crowd = new SiteCrowd(time);
         _distrust = new RecentHosts(time);
@@ -227,6 +234,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _reports?.Apply(options.Hostname, options.Reports);
         _signer?.Apply(keys);
         _reporter?.Apply(options, _dns, HttpsOf(options));
+        ApplyLogins(options);
         var reverse = new ReverseLookup(_dns, _time);
         foreach (SmtpConnectionHandler handler in _handlers.Values)
         {
@@ -244,6 +252,7 @@ public sealed class RelayEngine : IAsyncDisposable
         await _scheduler.ConfigureAwait(false);
         await _reporting.ConfigureAwait(false);
         await _guarding.ConfigureAwait(false);
+        await _counting.ConfigureAwait(false);
         await _watching.ConfigureAwait(false);
         await _recovery.ConfigureAwait(false);
         await _readBack.ConfigureAwait(false);
@@ -277,6 +286,11 @@ public sealed class RelayEngine : IAsyncDisposable
 
         await _deliveries.DisposeAsync().ConfigureAwait(false);
         _signer?.Dispose();
+        if (_dovecot is { } dovecot)
+        {
+            await dovecot.DisposeAsync().ConfigureAwait(false);
+        }
+
         _passwords.Dispose();
         _heartbeat.Dispose();
         _metrics.Dispose();
@@ -307,6 +321,9 @@ public sealed class RelayEngine : IAsyncDisposable
         _reporting = reporter.RunAsync(_stopping.Token);
         AbuseGuard abuse = _abuse = new AbuseGuard(options.Abuse, options.StatePath, _listDns, _time, _metrics, _log);
         _guarding = abuse.RunAsync(_stopping.Token);
+        _usage.Load();
+        _counting = _usage.RunAsync(_stopping.Token);
+        ApplyLogins(options);
         _watching = _certificates?.RunAsync(_stopping.Token) ?? Task.CompletedTask;
         var services = new SessionServices
         {
@@ -315,7 +332,8 @@ public sealed class RelayEngine : IAsyncDisposable
             Queue = queue,
             Connections = _connections,
             Abuse = abuse,
-            Passwords = _passwords,
+            Logins = _logins,
+            Usage = _usage,
             Heartbeat = _heartbeat,
             Metrics = _metrics,
             Deliveries = _deliveries,
@@ -394,6 +412,31 @@ public sealed class RelayEngine : IAsyncDisposable
             {
                 SettleLog.SourceUnusable(_log, source.Name, fault);
             }
+        }
+    }
+
+    /// <summary>Who may log in from now on. What was fetched and what is connected stays while it is the same place.</summary>
+    private void ApplyLogins(EngineOptions options)
+    {
+        DovecotLogins? gone = _dovecot is { } dovecot && dovecot.Path != options.Dovecot?.Path ? dovecot : null;
+        if (options.Dovecot is { } same && _dovecot is { } kept && gone is null)
+        {
+            kept.Apply(same);
+        }
+        else
+        {
+            _dovecot = options.Dovecot is { } fresh ? new DovecotLogins(fresh, _time, _log) : null;
+        }
+
+        _tokenKeys = options.OAuth is not { } oauth ? null
+            : oauth.KeysUrl is { } url && _tokenKeys?.Url == url ? _tokenKeys
+            : new TokenKeys(oauth, (request, size, limit) => HttpsOf(_options).SendAsync(request, size, limit), _time, _log);
+        TokenCheck? tokens = options.OAuth is { } check ? new TokenCheck(check, _tokenKeys!, _time, _log) : null;
+        _logins.Source = _dovecot is not null ? _dovecot : options.Accounts is { } accounts ? new UserLogins(accounts, _passwords, tokens) : null;
+        if (gone is not null)
+        {
+            // Exchanges under way end as if it were away.
+            _ = gone.DisposeAsync().AsTask();
         }
     }
 

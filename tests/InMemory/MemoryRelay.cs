@@ -8,6 +8,7 @@ using Relay.Dns;
 using Relay.Flow;
 using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
+using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Flow.Route;
@@ -51,7 +52,8 @@ internal sealed class MemoryRelay : IAsyncDisposable
             Queue = _queue,
             Connections = new ConnectionLimit(),
             Abuse = new AbuseGuard(options.Abuse, null, new DnsResolver(options.Dns, time), time, _metrics, log),
-            Passwords = _passwords,
+            Logins = new CurrentLogins { Source = options.Accounts is { } accounts ? new UserLogins(accounts, _passwords, null) : null },
+            Usage = new UserTally(null, time, log),
             Heartbeat = _heartbeat,
             Metrics = _metrics,
             Deliveries = _deliveries,

@@ -4,6 +4,7 @@ using Relay.Dns;
 using Relay.Flow;
 using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
+using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Spool;
 using Relay.Tls;
@@ -42,6 +43,10 @@ internal sealed class ConfigDraft
         Access = engine.Access;
         RecipientsPath = options.RecipientsPath;
         UsersPath = options.UsersPath;
+        DovecotPath = engine.Dovecot?.Path;
+        Senders = options.Senders;
+        UserLimits = options.UserLimits;
+        OAuth = engine.OAuth is { } oauth ? new OAuthDraft(oauth, options.TokenKeysPlace) : new OAuthDraft();
         Reports = engine.Reports;
         TlsReports = engine.TlsReports;
         ReportTextsPath = options.ReportTextsPath;
@@ -111,6 +116,16 @@ internal sealed class ConfigDraft
     public string? DenyPath { get; set; }
 
     public Entries<DnsListOptions> Lists { get; } = new();
+
+    public string? DovecotPath { get; set; }
+
+    /// <summary>Of users of whom their source doesn't say it.</summary>
+    public IReadOnlyList<SenderTemplate> Senders { get; set; } = [];
+
+    /// <summary>The same.</summary>
+    public UserLimits UserLimits { get; set; } = UserLimits.None;
+
+    public OAuthDraft OAuth { get; set; } = new();
 
     public LimitOptions Limits { get; set; } = new();
 
@@ -183,6 +198,8 @@ internal sealed class ConfigDraft
             Access = Access,
             Accounts = Accounts,
             Abuse = Abuse with { Lists = [.. Lists.All] },
+            OAuth = OAuth.Build(),
+            Dovecot = DovecotPath is null ? null : new DovecotOptions(DovecotPath, Senders, UserLimits),
             Limits = Limits,
             Smtp = Smtp,
             Dns = Dns,
@@ -216,6 +233,9 @@ internal sealed class ConfigDraft
         UsersPath = UsersPath,
         AllowPath = AllowPath,
         DenyPath = DenyPath,
+        Senders = Senders,
+        UserLimits = UserLimits,
+        TokenKeysPlace = OAuth.KeysPlace,
         ReportTextsPath = ReportTextsPath,
         ClassesPath = ClassesPath,
     };

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Net;
 using Relay.Flow;
 using Relay.Flow.Abuse;
+using Relay.Flow.Policy;
 
 namespace Relay.Daemon.Configuration;
 
@@ -53,7 +54,7 @@ internal static class ConfigTable
             ConfigKey.Of("hostname", ConfigTypes.Hostname, d => d.Hostname, (d, v) => d.Hostname = v,
                 "The relay's own name: greeting, EHLO, Received fields. It should resolve to this host, and this host's address back to it.", "the machine's name"),
             ConfigKey.Of("state", ConfigTypes.FilePath, d => d.StatePath, (d, v) => d.StatePath = v,
-                "The folder for what is kept over restarts besides mail: MTA-STS policies, bans, counts for `[tls_reports]`. Made when there is something to keep. A change needs a restart.", "`state` beside the file"),
+                "The folder for what is kept over restarts besides mail: MTA-STS policies, bans, counts for `[tls_reports]`, what users have sent lately. Made when there is something to keep. A change needs a restart.", "`state` beside the file"),
         ]),
         new("spool", "Where accepted mail is kept until it is delivered. A change needs a restart.",
         [
@@ -118,6 +119,8 @@ internal static class ConfigTable
                 "A file with the addresses that exist in `relay_domains`, one a line, `#` for comments; others are refused at RCPT.", "every address exists"),
             ConfigKey.Of("users", ConfigTypes.FilePath, d => d.UsersPath, (d, v) => d.UsersPath = v,
                 "The file of the users who may log in, inside TLS; `relay user` makes it. Read again at a reload.", "nobody can log in"),
+            ConfigKey.Of("dovecot_auth", ConfigTypes.UnixSocket, d => d.DovecotPath, (d, v) => d.DovecotPath = v,
+                "Instead of `users`: the socket of a Dovecot that knows the users, `unix:/run/dovecot/auth-client`.", "none"),
             ConfigKey.Of("relay_certificates", new ListType<string>(ConfigTypes.Fingerprint), d => d.Access.RelayCertificates.Order(StringComparer.Ordinal).ToArray(),
                 (d, v) => d.Access = d.Access with { RelayCertificates = v.ToFrozenSet(StringComparer.Ordinal) },
                 "Certificates by which clients may send to any domain, as from `relay_from`, on listeners with `client_certificate`: `\"sha256:…\"`, as `openssl x509 -fingerprint -sha256` prints it."),
@@ -182,6 +185,27 @@ internal static class ConfigTable
         {
             Items = new(d => d.Lists.All.Count, (d, i) => d.Lists.Select(i), d => d.Lists.Add()),
         },
+        new("submission", "What users may send who have logged in. In the users file each may have values of his own, by the same names, and a `tenant`. What is over a limit is refused with 450 4.7.1 until it is free again.",
+        [
+            ConfigKey.Of("messages_per_hour", CountOrNone, d => d.UserLimits.MessagesPerHour ?? 0, (d, v) => d.UserLimits = d.UserLimits with { MessagesPerHour = v }, "Messages of one user in any hour; 0: as many as he likes."),
+            ConfigKey.Of("messages_per_day", CountOrNone, d => d.UserLimits.MessagesPerDay ?? 0, (d, v) => d.UserLimits = d.UserLimits with { MessagesPerDay = v }, "The same in any 24 hours."),
+            ConfigKey.Of("recipients_per_hour", CountOrNone, d => d.UserLimits.RecipientsPerHour ?? 0, (d, v) => d.UserLimits = d.UserLimits with { RecipientsPerHour = v }, "Recipients of these messages in any hour; 0: as many as he likes."),
+            ConfigKey.Of("recipients_per_day", CountOrNone, d => d.UserLimits.RecipientsPerDay ?? 0, (d, v) => d.UserLimits = d.UserLimits with { RecipientsPerDay = v }, "The same in any 24 hours."),
+            ConfigKey.Of("message_size", MessageSize, d => d.UserLimits.MessageSize, (d, v) => d.UserLimits = d.UserLimits with { MessageSize = v }, "The largest message of a user, when that is less than in `[limits]`.", "as `[limits]` says"),
+            ConfigKey.Of("senders", new ListType<SenderTemplate>(ConfigTypes.SenderTemplate), d => d.Senders, (d, v) => d.Senders = v,
+                "With `dovecot_auth`: from where a user may send, besides from his name when that is an address: addresses, `*@domain`, `*@*.domain`, or `{user}@domain` with his name in it."),
+        ]),
+        new("oauth", "Users log in with access tokens (JWT) as well: OAUTHBEARER and XOAUTH2. A user named in a token must be in the users file.",
+        [
+            ConfigKey.Of("issuer", ConfigTypes.Word, d => d.OAuth.Issuer, (d, v) => d.OAuth.Issuer = v, "Whose tokens they are: `iss`. Without it there are none.", "none"),
+            ConfigKey.Of("audience", new ListType<string>(ConfigTypes.Word, 1), d => d.OAuth.Audiences, (d, v) => d.OAuth.Audiences = v, "For whom they are: one of these is in `aud`.", "none"),
+            ConfigKey.Of("jwks", ConfigTypes.FileOrHttps, d => d.OAuth.KeysPlace, (d, v) => d.OAuth.KeysPlace = v,
+                "The public keys that sign them, a JSON Web Key Set: a file, read again at a reload, or an `https://` URL, fetched each hour and when a token names a key that isn't known.", "none"),
+            ConfigKey.Of("claim", ConfigTypes.Word, d => d.OAuth.Claim, (d, v) => d.OAuth.Claim = v, "What in a token is the name of the user in the users file: `email`, `sub`, `preferred_username` or another."),
+            ConfigKey.Of("algorithms", new ListType<string>(ConfigTypes.TokenAlgorithm, 1), d => d.OAuth.Algorithms, (d, v) => d.OAuth.Algorithms = v, "How they may be signed."),
+            ConfigKey.Of("clock_skew", ConfigTypes.Duration(TimeSpan.Zero, TimeSpan.FromMinutes(10)), d => d.OAuth.ClockSkew, (d, v) => d.OAuth.ClockSkew = v, "By how much clocks may differ."),
+            ConfigKey.Of("scope", ConfigTypes.Word, d => d.OAuth.Scope, (d, v) => d.OAuth.Scope = v, "A word that has to be in `scope` (or `scp`).", "none"),
+        ]),
         new("smtp", "What clients are offered.",
         [
             ConfigKey.Of("binarymime", ConfigTypes.Boolean, d => d.Smtp.BinaryMime, (d, v) => d.Smtp = d.Smtp with { BinaryMime = v },

@@ -41,6 +41,7 @@ public static class Replies
     public static readonly Reply Banned421 = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 7, 0, "your address is banned for now, for what came from it");
     public static readonly Reply AuthTooOften454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "too many failed log-ins from your address, try again later");
     public static readonly Reply AuthBusy454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "too many are logging in now, try again later");
+    public static readonly Reply AuthAway454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "nobody can tell now who you are, try again later");
     public static readonly Reply StorageFull452 = Reply.Of(ReplyCode.InsufficientStorage452, 4, 3, 1, "storage full, try again later");
 
     /// <summary>RFC 5321 §4.5.3.1.10: 452, not 552, so that the client sends the rest in another transaction.</summary>
@@ -102,6 +103,7 @@ public static class Replies
     public static readonly Reply HeaderTooLong550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, "the header section is too long to be checked");
     public static readonly Reply TlsRequired530 = Reply.Of(ReplyCode.AuthenticationRequired530, 5, 7, 0, "Must issue STARTTLS first");
     public static readonly Reply AuthRequired530 = Reply.Of(ReplyCode.AuthenticationRequired530, 5, 7, 0, "authentication required");
+    public static readonly Reply LoginOver530 = Reply.Of(ReplyCode.AuthenticationRequired530, 5, 7, 0, "this user may no longer send: log in again");
     public static readonly Reply PipelinedBehindTls554 = Reply.Of(ReplyCode.TransactionFailed554, 5, 5, 1, "nothing may be pipelined behind STARTTLS");
 
     // Permanent: the transaction.

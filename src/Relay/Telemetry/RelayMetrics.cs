@@ -18,6 +18,7 @@ public sealed class RelayMetrics : IDisposable
     private readonly UpDownCounter<long> _inboundOpen;
     private readonly Counter<long> _inboundClosed;
     private readonly Counter<long> _recipientsRefused;
+    private readonly Counter<long> _usersLimited;
     private readonly Counter<long> _messagesReceived;
     private readonly Counter<long> _bytesReceived;
     private readonly Counter<long> _recipientsSettled;
@@ -42,6 +43,7 @@ public sealed class RelayMetrics : IDisposable
         _inboundOpen = _meter.CreateUpDownCounter<long>("relay.inbound.open", description: "Connections of clients that are open.");
         _inboundClosed = _meter.CreateCounter<long>("relay.inbound.closed", description: "Connections of clients that have ended, by why.");
         _recipientsRefused = _meter.CreateCounter<long>("relay.recipients.refused", description: "Recipients refused at RCPT, by reply code.");
+        _usersLimited = _meter.CreateCounter<long>("relay.users.limited", description: "Messages and recipients refused because the user had sent as much as he may, by limit.");
         _messagesReceived = _meter.CreateCounter<long>("relay.messages.received", description: "Messages stored and acknowledged.");
         _bytesReceived = _meter.CreateCounter<long>("relay.messages.received.size", "By", "Octets of the messages stored and acknowledged.");
         _recipientsSettled = _meter.CreateCounter<long>("relay.recipients.settled", description: "Outcomes of attempts, one for each recipient: delivered, deferred, bounced, expired.");
@@ -82,6 +84,9 @@ public sealed class RelayMetrics : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(code, 599);
         _recipientsRefused.Add(1, Codes[code - 400]);
     }
+
+    /// <summary><paramref name="limit"/>: the configuration's name of it.</summary>
+    public void UserLimited(string limit) => _usersLimited.Add(1, Tag("limit", limit));
 
     public void MessageReceived(long size)
     {

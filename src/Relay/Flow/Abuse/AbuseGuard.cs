@@ -144,8 +144,11 @@ internal sealed class AbuseGuard
         return turn;
     }
 
-    /// <summary>What came of a password whose turn was <see cref="LoginTurn.Now"/>: right, wrong, or null when it wasn't looked at. True when the client is banned for it. <paramref name="password"/> is empty where it isn't known.</summary>
-    public bool Tried(in Origin origin, ReadOnlySpan<byte> user, ReadOnlySpan<byte> password, bool? good)
+    /// <summary>By what a wrong password that comes a second time is told from another one, without keeping it; 0 for none.</summary>
+    public ulong SecretOf(ReadOnlySpan<byte> user, ReadOnlySpan<byte> secret) => secret.IsEmpty ? 0 : (ulong)Digest(user, secret);
+
+    /// <summary>What came of a password whose turn was <see cref="LoginTurn.Now"/>: right, wrong, or null when it wasn't looked at. True when the client is banned for it. <paramref name="secret"/> is <see cref="SecretOf"/> what was tried.</summary>
+    public bool Tried(in Origin origin, ReadOnlySpan<byte> user, ulong secret, bool? good)
     {
         if (origin.Standing == Standing.Allowed || !Volatile.Read(ref _options).Enabled)
         {
@@ -160,8 +163,7 @@ internal sealed class AbuseGuard
         }
         else if (good == false)
         {
-            ulong digest = password.IsEmpty ? 0 : (ulong)Digest(user, password);
-            CountResult result = Count(origin, Offence.Login, 1, digest);
+            CountResult result = Count(origin, Offence.Login, 1, secret);
             isBanned = result == CountResult.Banned;
             if (result != CountResult.Repeated)
             {

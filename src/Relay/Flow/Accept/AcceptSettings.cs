@@ -33,7 +33,6 @@ internal sealed class AcceptSettings
         Limits = options.Limits;
         MaximumHold = options.Smtp.MaximumHold;
         Access = options.Access;
-        Accounts = options.Accounts;
         Permission = new RelayPermission(options.Access, options.Hostname);
         Role = listener.Role;
         _trusted = [.. options.Access.RelayFrom, .. options.Access.XClientFrom, .. listener.ProxyFrom];
@@ -51,8 +50,9 @@ internal sealed class AcceptSettings
         _always = Always | (options.Smtp.BinaryMime ? Extensions.BinaryMime : Extensions.None);
         _inClear = listener.Tls == ListenerTls.StartTls ? Extensions.StartTls : Extensions.None;
         // A password is for TLS only (RFC 4954 §4), and so is the wish for TLS all the way (RFC 8689 §3).
-        _inTls = Extensions.RequireTls | (options.Accounts is null ? Extensions.None : Extensions.Auth);
-        _external = options.Accounts is null ? Extensions.None : Extensions.AuthExternal;
+        _inTls = Extensions.RequireTls | (options.Accounts is null && options.Dovecot is null ? Extensions.None : Extensions.Auth);
+        // Dovecot knows nothing of certificates.
+        _external = options.Accounts is null || options.Dovecot is not null ? Extensions.None : Extensions.AuthExternal;
         // A stranger can't leave mail with us to be sent at a time of his choice, nor have it sent before others'.
         _relaying = Extensions.MtPriority | (MaximumHold > TimeSpan.Zero ? Extensions.FutureRelease : Extensions.None);
     }
@@ -64,9 +64,6 @@ internal sealed class AcceptSettings
     public TimeSpan MaximumHold { get; }
 
     public AccessOptions Access { get; }
-
-    /// <summary>Null: nobody can log in.</summary>
-    public Accounts? Accounts { get; }
 
     public RelayPermission Permission { get; }
 

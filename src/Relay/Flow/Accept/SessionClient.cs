@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Relay.Flow.Abuse;
+using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
 using Relay.Tls;
@@ -25,6 +26,9 @@ internal sealed class SessionClient : IDisposable
     private bool _hasTrustedCertificate;
     private bool? _announcedExtended;
     private bool _isHelloAnnounced;
+
+    /// <summary>Of which the account is as it is.</summary>
+    private ILoginSource? _source;
 
     public SessionClient(IPEndPoint peer, SessionServices services, AcceptSettings settings)
     {
@@ -115,7 +119,7 @@ internal sealed class SessionClient : IDisposable
         if ((attributes.Given & XClientKeys.Login) != 0)
         {
             Login = attributes.Login;
-            Account = attributes.Login is { } login ? _settings.Accounts?.Find(login) : null;
+            Account = attributes.Login is { } login ? _services.Logins.Source?.Find(login) : null;
         }
     }
 
@@ -133,11 +137,26 @@ internal sealed class SessionClient : IDisposable
     /// <summary>The handshake has shown this certificate.</summary>
     public void Show(ClientCertificate? certificate)
     {
-        Certificate = certificate is not null && (certificate.IsVerified || _settings.Accounts?.Find(certificate, []) is not null) ? certificate : null;
+        Certificate = certificate is not null && (certificate.IsVerified || _services.Logins.Source?.Find(certificate) is not null) ? certificate : null;
         _hasTrustedCertificate = certificate is not null && _settings.Role == ListenerRole.Relay && _settings.Access.RelayCertificates.Contains(certificate.Fingerprint);
     }
 
     public void LogIn(Account account) => (Account, Login) = (account, account.Name);
+
+    /// <summary>Takes what has become of the account since it logged in. False: it is no more, and nobody is logged in.</summary>
+    public bool RenewLogin()
+    {
+        ILoginSource? source = _services.Logins.Source;
+        if (ReferenceEquals(source, _source))
+        {
+            return true;
+        }
+
+        _source = source;
+        Account = source?.Renew(Account!);
+        Login = Account?.Name;
+        return Account is not null;
+    }
 
     /// <summary>All that the client said of itself is forgotten (RFC 3207 §4.2).</summary>
     public void Forget()

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using Relay.Flow.Abuse;
+using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
@@ -16,10 +17,8 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 {
     private Patience _patience = new(settings.Limits);
     private SessionState _state;
-    private TimeSpan _wait;
-    private TimeSpan _waited;
 
-    /// <summary>The exchange that AUTH began. After <see cref="FollowUp.Credentials"/> it has what is to be verified.</summary>
+    /// <summary>The exchange that AUTH began. After <see cref="FollowUp.Credentials"/> it has what is to be answered.</summary>
     public AuthExchange Auth { get; } = new();
 
     /// <summary>After <see cref="FollowUp.Chunk"/>: what follows.</summary>
@@ -28,10 +27,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     /// <summary>After <see cref="FollowUp.Chunk"/>: null, or the reply that the chunk gets once it has been swallowed.</summary>
     public Reply? ChunkRefusal { get; private set; }
 
-    /// <summary>The credentials' turn has come: they are to be looked at, and then <see cref="Verified"/> told.</summary>
-    public bool HasTurn { get; private set; }
-
-    private Extensions Offered => settings.Offered(channel.IsTls, client);
+    private Extensions Offered => services.Logins.Source is null ? settings.Offered(channel.IsTls, client) & ~Extensions.Auth : settings.Offered(channel.IsTls, client);
 
     /// <summary>The first reply, 220 or 554 (RFC 5321 §3.1).</summary>
     public void Greet()
@@ -45,7 +41,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     {
         if (Auth.IsOpen)
         {
-            return Auth.IsAtProof ? Prove(line) : Continue(Auth.Respond(line));
+            return Continue(Auth.Respond(line));
         }
 
         Reply? malformed = CommandParser.Parse(line, Offered, out Command command);
@@ -130,7 +126,8 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         }
         else
         {
-            Refuse(Replies.LineTooLong500);
+            // AUTH is that long only for the response that comes with it.
+            Refuse(Ascii.EqualsIgnoreCase(verb, "AUTH"u8) ? Replies.AuthLineTooLong500 : Replies.LineTooLong500);
         }
     }
 
@@ -156,49 +153,74 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         channel.Close(ConnectionEnd.EarlyTalker);
     }
 
-    /// <summary>Until what <see cref="FollowUp.Wait"/> left unread can be read again, or the credentials can be asked for again: some seconds at most.</summary>
-    public async ValueTask WaitAsync()
+    /// <summary>Until what <see cref="FollowUp.Wait"/> left unread can be read again: some seconds at most.</summary>
+    public ValueTask WaitAsync() => client.AwaitJudgementAsync();
+
+    /// <summary>
+    /// Answers the response in the exchange. One that shows whether the client knows a secret is looked at when it is its turn, which after wrong ones from there, or for that user, takes some seconds.
+    /// </summary>
+    public async ValueTask LogInAsync()
     {
-        TimeSpan wait = _wait;
-        _wait = TimeSpan.Zero;
-        if (wait > TimeSpan.Zero)
+        if (Auth.Proof is not { } proof)
         {
-            _waited += wait;
-            await Task.Delay(wait, services.Time, services.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Answered(await Auth.AnswerAsync(services.Stopping).ConfigureAwait(false));
+            return;
         }
-        else
+
+        if (!await TryTurnAsync(proof.User).ConfigureAwait(false))
         {
-            await client.AwaitJudgementAsync().ConfigureAwait(false);
+            return;
+        }
+
+        ulong secret = services.Abuse.SecretOf(proof.User, proof.Secret.Span);
+        LoginAnswer answer = default;
+        bool isBanned;
+        try
+        {
+            answer = await Auth.AnswerAsync(services.Stopping).ConfigureAwait(false);
+        }
+        finally
+        {
+            isBanned = services.Abuse.Tried(client.Origin, proof.User, secret, answer.IsRight);
+        }
+
+        Answered(answer);
+        if (isBanned)
+        {
+            Ban();
         }
     }
 
-    /// <summary>
-    /// Whether it is settled when the exchange's credentials are looked at: now, then <see cref="HasTurn"/> is true, or never, then the client has been told so. False: after <see cref="WaitAsync"/> it may be.
-    /// </summary>
-    public bool TryTurn()
+    /// <summary>Waits for the turn. False: there is none, and the client has been told so.</summary>
+    private async ValueTask<bool> TryTurnAsync(byte[] user)
     {
-        LoginTurn turn = services.Stopping.IsCancellationRequested ? LoginTurn.Busy : services.Abuse.TryTurn(client.Origin, Auth.User.Span, _waited, out _wait);
-        if (turn == LoginTurn.Wait)
+        TimeSpan waited = TimeSpan.Zero;
+        while (true)
         {
-            return false;
-        }
-
-        _waited = TimeSpan.Zero;
-        HasTurn = turn == LoginTurn.Now;
-        if (!HasTurn)
-        {
-            Auth.Clear();
-            if (turn == LoginTurn.Banned)
+            LoginTurn turn = services.Abuse.TryTurn(client.Origin, user, waited, out TimeSpan wait);
+            if (services.Stopping.IsCancellationRequested && turn == LoginTurn.Wait)
             {
-                Ban();
+                turn = LoginTurn.Busy;
             }
-            else
+
+            switch (turn)
             {
-                Idle(Replies.AuthTooOften454);
+                case LoginTurn.Now:
+                    return true;
+                case LoginTurn.Wait:
+                    waited += wait;
+                    await Task.Delay(wait, services.Time, services.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    break;
+                case LoginTurn.Banned:
+                    Auth.Clear();
+                    Ban();
+                    return false;
+                default:
+                    Auth.Clear();
+                    Idle(Replies.AuthTooOften454);
+                    return false;
             }
         }
-
-        return true;
     }
 
     /// <summary>The octets of a chunk were read, or what there was of them.</summary>
@@ -219,28 +241,25 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         }
     }
 
-    /// <summary>The credentials are verified: the password is the user's, isn't, or (null) nobody had time to look.</summary>
-    public void Verified(bool? good)
+    /// <summary>What the mechanism said to the client's response.</summary>
+    private void Answered(in LoginAnswer answer)
     {
-        HasTurn = false;
-        bool isBanned = services.Abuse.Tried(client.Origin, Auth.User.Span, Auth.Password.Span, good);
-        if (good is null)
+        if (answer.Account is { } account)
         {
-            Idle(Replies.AuthBusy454);
+            client.LogIn(account);
         }
-        else if (good.Value)
+
+        if (answer.Reply == Replies.AuthBusy454 || answer.Reply == Replies.AuthAway454)
         {
-            LoggedIn();
+            Idle(answer.Reply);
+        }
+        else if (answer.Reply.IsRefusal)
+        {
+            Refuse(answer.Reply);
         }
         else
         {
-            Refuse(Replies.AuthFailed535);
-        }
-
-        Auth.Clear();
-        if (isBanned)
-        {
-            Ban();
+            channel.Send(answer.Reply);
         }
     }
 
@@ -286,7 +305,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         _state = SessionState.Ready;
         if (command.Verb == Verb.Ehlo)
         {
-            settings.EhloReply.Write(channel.Output, Offered, services.Time.GetUtcNow());
+            settings.EhloReply.Write(channel.Output, Offered, services.Logins.Source is { } logins ? logins.Mechanisms : default, services.Time.GetUtcNow());
         }
         else
         {
@@ -298,6 +317,12 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 
     private void Mail(in Command command)
     {
+        if (client.Account is not null && !client.RenewLogin())
+        {
+            Refuse(Replies.LoginOver530);
+            return;
+        }
+
         if (settings.Role == ListenerRole.Submission && client.Login is null)
         {
             // RFC 6409 §4.3: nothing without authentication; the password would have to come in TLS.
@@ -372,7 +397,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         if ((Offered & Extensions.Auth) == 0)
         {
             // RFC 4954 §6: a password is for TLS only, and what takes its place is no better kept in clear.
-            Refuse(settings.Accounts is not null && !channel.IsTls ? Replies.AuthNeedsTls538 : Replies.CommandNotImplemented502);
+            Refuse(services.Logins.Source is not null && !channel.IsTls ? Replies.AuthNeedsTls538 : Replies.CommandNotImplemented502);
             return FollowUp.None;
         }
 
@@ -382,66 +407,17 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             return FollowUp.None;
         }
 
-        return Continue(Auth.Begin(command, settings.Accounts!, channel.EndPointBinding, client.Certificate));
+        return Continue(Auth.Begin(command, services.Logins.Source!, new LoginClient(client.EndPoint, channel.LocalEndPoint, channel.EndPointBinding, client.Certificate)));
     }
 
-    /// <summary>A response that shows whether the client knows the password: it is looked at when it is its turn.</summary>
-    private FollowUp Prove(ReadOnlySpan<byte> line)
+    private FollowUp Continue(Reply? refusal)
     {
-        if (!TryTurn())
+        if (refusal is null)
         {
-            return FollowUp.Wait;
+            return FollowUp.Credentials;
         }
 
-        if (!HasTurn)
-        {
-            return FollowUp.None;
-        }
-
-        HasTurn = false;
-        ReadOnlyMemory<byte> user = Auth.User;
-        Reply? reply = Auth.Respond(line);
-        bool? good = reply == Replies.AuthFailed535 ? false : reply is { IsRefusal: true } ? null : true;
-        bool isBanned = services.Abuse.Tried(client.Origin, user.Span, default, good);
-        FollowUp next = Continue(reply);
-        if (isBanned)
-        {
-            Ban();
-        }
-
-        return next;
-    }
-
-    private void LoggedIn()
-    {
-        client.LogIn(settings.Accounts!.Find(Auth.User.Span)!);
-        channel.Send(Replies.Authenticated235);
-        Auth.Clear();
-    }
-
-    private FollowUp Continue(Reply? reply)
-    {
-        if (reply is null)
-        {
-            if (!Auth.IsProven)
-            {
-                return FollowUp.Credentials;
-            }
-
-            // It was counted when the proof came.
-            LoggedIn();
-            return FollowUp.None;
-        }
-
-        if (reply.IsRefusal)
-        {
-            Refuse(reply);
-        }
-        else
-        {
-            channel.Send(reply);
-        }
-
+        Refuse(refusal);
         return FollowUp.None;
     }
 

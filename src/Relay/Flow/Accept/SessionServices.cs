@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
 using Relay.Dkim;
 using Relay.Flow.Abuse;
+using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Spool;
@@ -23,7 +24,9 @@ internal sealed class SessionServices
 
     public required AbuseGuard Abuse { get; init; }
 
-    public required PasswordWork Passwords { get; init; }
+    public required CurrentLogins Logins { get; init; }
+
+    public required UserTally Usage { get; init; }
 
     public required Heartbeat Heartbeat { get; init; }
 

@@ -213,7 +213,7 @@ internal sealed class SmtpSession : IAsyncDisposable
         while (_channel.IsOpen && _next == FollowUp.None && !_channel.MustFlush)
         {
             ReadOnlySequence<byte> before = buffer;
-            switch (_lines.TryRead(ref buffer, _commands.Auth.IsOpen, out ReadOnlySpan<byte> line))
+            switch (_lines.TryRead(ref buffer, _commands.Auth.IsOpen || CommandLines.IsAuth(buffer), out ReadOnlySpan<byte> line))
             {
                 case LineStatus.NeedMoreData:
                     needMore = true;
@@ -271,7 +271,7 @@ internal sealed class SmtpSession : IAsyncDisposable
                     : new MailResult(await _mail.SwallowAsync(_channel, _commands.Chunk).ConfigureAwait(false), null, default));
                 break;
             case FollowUp.Credentials:
-                await LogInAsync().ConfigureAwait(false);
+                await _commands.LogInAsync().ConfigureAwait(false);
                 break;
             case FollowUp.Wait:
                 await _channel.FlushAsync().ConfigureAwait(false);
@@ -292,30 +292,6 @@ internal sealed class SmtpSession : IAsyncDisposable
         if (!_channel.IsOpen || !_channel.Input.HasBuffered())
         {
             await _channel.FlushAsync().ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>The password is looked at when it is its turn, which after wrong ones from there takes a while.</summary>
-    private async ValueTask LogInAsync()
-    {
-        while (!_commands.TryTurn())
-        {
-            await _commands.WaitAsync().ConfigureAwait(false);
-        }
-
-        if (!_commands.HasTurn)
-        {
-            return;
-        }
-
-        bool? good = null;
-        try
-        {
-            good = await _services.Passwords.MatchesAsync(_settings.Accounts!.VerifierOf(_commands.Auth.User.Span), _commands.Auth.Password, _services.Stopping).ConfigureAwait(false);
-        }
-        finally
-        {
-            _commands.Verified(good);
         }
     }
 
