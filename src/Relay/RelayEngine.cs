@@ -199,6 +199,9 @@ public sealed class RelayEngine : IAsyncDisposable
         return Task.Run(() => Start(options, signer), cancel);
     }
 
+    /// <summary>Passwords are being looked at: on threads that no clock but the machine's knows of.</summary>
+    internal bool IsAtPasswords => _passwords.IsBusy;
+
     /// <summary>What serves the connections of one of the configured listeners.</summary>
     public ConnectionHandler HandlerFor(ListenerOptions listener) => _handlers.TryGetValue(listener, out SmtpConnectionHandler? handler)
         ? handler
