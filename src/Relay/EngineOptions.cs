@@ -1,6 +1,7 @@
 using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
 using Relay.Flow.Login;
 using Relay.Flow.Policy;
@@ -25,6 +26,8 @@ public sealed record EngineOptions
     public TlsOptions Tls { get; init; } = new();
 
     public AccessOptions Access { get; init; } = new();
+
+    public AbuseOptions Abuse { get; init; } = new();
 
     public LimitOptions Limits { get; init; } = new();
 
@@ -59,7 +62,7 @@ public sealed record EngineOptions
     /// <summary>Instead of <see cref="Accounts"/>: the Dovecot that knows the users.</summary>
     public DovecotOptions? Dovecot { get; init; }
 
-    /// <summary>The folder for what is kept over restarts besides mail: MTA-STS policies, what was counted for reports on TLS, what users have sent lately. Made when there is something to keep; null keeps nothing.</summary>
+    /// <summary>The folder for what is kept over restarts besides mail: MTA-STS policies, bans, what was counted for reports on TLS, what users have sent lately. Made when there is something to keep; null keeps nothing.</summary>
     public string? StatePath { get; init; }
 
     /// <summary>The delivery log, one JSON object a line; null writes none.</summary>

@@ -6,6 +6,7 @@ using Relay.Concurrency;
 using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
 using Relay.Flow.Login;
 using Relay.Flow.Policy;
@@ -50,6 +51,9 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly LocalAddresses _local;
     private EngineOptions _options;
     private IDnsResolver _dns;
+
+    // Of its own: what any client can have looked up must not push out what deliveries need, nor take their turns.
+    private IDnsResolver _listDns;
     private ServerCertificates? _certificates;
     private MessageSpool? _spool;
     private MessageQueue? _queue;
@@ -59,12 +63,14 @@ public sealed class RelayEngine : IAsyncDisposable
     private MessageSigner? _signer;
     private DeliveryLoop? _delivery;
     private TlsReporter? _reporter;
+    private AbuseGuard? _abuse;
     private TokenKeys? _tokenKeys;
     private DovecotLogins? _dovecot;
     private QueueOrders? _orders;
     private QueueView? _view;
     private Task _scheduler = Task.CompletedTask;
     private Task _reporting = Task.CompletedTask;
+    private Task _guarding = Task.CompletedTask;
     private Task _counting = Task.CompletedTask;
     private Task _watching = Task.CompletedTask;
     private Task _recovery = Task.CompletedTask;
@@ -85,6 +91,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _race = new AddressRace(dialer, time, new FamilyMemory(time));
         _resolvers = settings => dns ?? new DnsCache(new DnsResolver(settings, time), time);
         _dns = _resolvers(options.Dns);
+        _listDns = _resolvers(options.Dns);
         _heartbeat = new Heartbeat(time);
         _passwords = new PasswordWork(time);
         _usage = new UserTally(options.StatePath is { } kept ? Path.Combine(kept, "users.json") : null, time, _log);
@@ -100,6 +107,9 @@ public sealed class RelayEngine : IAsyncDisposable
 
     /// <summary>Fewer in a test that wants them to be scarce.</summary>
     internal int MaximumWorkers { get; init; } = DeliveryLoop.MaximumWorkers;
+
+    /// <summary>For tests: whether the DNS lists have passed their tests.</summary>
+    internal bool AreListsUsable => _abuse is { } abuse && abuse.Lists.AreUsable;
 
     /// <summary>Null while mail can be accepted; otherwise what is wrong, in one line, for /healthz.</summary>
     public string? Unhealthy => _spool is not { } spool ? "the spool is not open"
@@ -157,6 +167,12 @@ public sealed class RelayEngine : IAsyncDisposable
         return await DeliveryLogReader.ReadAsync(path, id, arrived, waiting, cancel).ConfigureAwait(false);
     }
 
+    /// <summary>The addresses and networks that are banned now, the one whose ban ends first before the others. None before the start.</summary>
+    public IReadOnlyList<BanStatus> Bans() => _abuse?.Bans() ?? [];
+
+    /// <summary>Lifts the ban of an address or a network, or all bans when it is null; <paramref name="who"/> is for the log. How many there were.</summary>
+    public int LiftBan(string? address, string who) => _abuse?.Lift(address, who) ?? 0;
+
     /// <summary>As <see cref="Destinations"/>, of the sites that are known, by what is ready there.</summary>
     public IReadOnlyList<SiteStatus> Sites(bool byName, int most, out int total)
     {
@@ -183,6 +199,9 @@ public sealed class RelayEngine : IAsyncDisposable
         return Task.Run(() => Start(options, signer), cancel);
     }
 
+    /// <summary>Passwords are being looked at: on threads that no clock but the machine's knows of.</summary>
+    internal bool IsAtPasswords => _passwords.IsBusy;
+
     /// <summary>What serves the connections of one of the configured listeners.</summary>
     public ConnectionHandler HandlerFor(ListenerOptions listener) => _handlers.TryGetValue(listener, out SmtpConnectionHandler? handler)
         ? handler
@@ -199,7 +218,10 @@ public sealed class RelayEngine : IAsyncDisposable
         if (options.Dns != _options.Dns)
         {
             _dns = _resolvers(options.Dns);
+            _listDns = _resolvers(options.Dns);
         }
+
+        _abuse?.Apply(options.Abuse, _listDns);
 
         if (options.DeliveryLogPath != _options.DeliveryLogPath)
         {
@@ -232,6 +254,7 @@ public sealed class RelayEngine : IAsyncDisposable
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _scheduler.ConfigureAwait(false);
         await _reporting.ConfigureAwait(false);
+        await _guarding.ConfigureAwait(false);
         await _counting.ConfigureAwait(false);
         await _watching.ConfigureAwait(false);
         await _recovery.ConfigureAwait(false);
@@ -299,6 +322,8 @@ public sealed class RelayEngine : IAsyncDisposable
         _metrics.ObserveRecovery(() => !_recovery.IsCompleted);
         _scheduler = queue.RunAsync(_stopping.Token);
         _reporting = reporter.RunAsync(_stopping.Token);
+        AbuseGuard abuse = _abuse = new AbuseGuard(options.Abuse, options.StatePath, _listDns, _time, _metrics, _log);
+        _guarding = abuse.RunAsync(_stopping.Token);
         _usage.Load();
         _counting = _usage.RunAsync(_stopping.Token);
         ApplyLogins(options);
@@ -309,6 +334,7 @@ public sealed class RelayEngine : IAsyncDisposable
             Signer = signer,
             Queue = queue,
             Connections = _connections,
+            Abuse = abuse,
             Logins = _logins,
             Usage = _usage,
             Heartbeat = _heartbeat,

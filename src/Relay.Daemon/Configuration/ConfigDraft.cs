@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Net;
 using Relay.Dns;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
 using Relay.Flow.Login;
 using Relay.Flow.Policy;
@@ -50,6 +51,10 @@ internal sealed class ConfigDraft
         TlsReports = engine.TlsReports;
         ReportTextsPath = options.ReportTextsPath;
         ClassesPath = options.ClassesPath;
+        Abuse = engine.Abuse;
+        AllowPath = options.AllowPath;
+        DenyPath = options.DenyPath;
+        Lists.AddRange(engine.Abuse.Lists);
         Limits = engine.Limits;
         Dns = engine.Dns;
         Smtp = engine.Smtp;
@@ -103,6 +108,14 @@ internal sealed class ConfigDraft
     public string? UsersPath { get; set; }
 
     public Accounts? Accounts { get; set; }
+
+    public AbuseOptions Abuse { get; set; } = new();
+
+    public string? AllowPath { get; set; }
+
+    public string? DenyPath { get; set; }
+
+    public Entries<DnsListOptions> Lists { get; } = new();
 
     public string? DovecotPath { get; set; }
 
@@ -184,6 +197,7 @@ internal sealed class ConfigDraft
             Tls = Tls with { Certificates = [.. Certificates.All.Prepend(Certificate).Select(static c => c.Build()).OfType<CertificateOptions>()] },
             Access = Access,
             Accounts = Accounts,
+            Abuse = Abuse with { Lists = [.. Lists.All] },
             OAuth = OAuth.Build(),
             Dovecot = DovecotPath is null ? null : new DovecotOptions(DovecotPath, Senders, UserLimits),
             Limits = Limits,
@@ -217,6 +231,8 @@ internal sealed class ConfigDraft
         Log = Log,
         RecipientsPath = RecipientsPath,
         UsersPath = UsersPath,
+        AllowPath = AllowPath,
+        DenyPath = DenyPath,
         Senders = Senders,
         UserLimits = UserLimits,
         TokenKeysPlace = OAuth.KeysPlace,

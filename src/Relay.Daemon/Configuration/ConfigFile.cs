@@ -66,6 +66,7 @@ internal static class ConfigFile
         LoginChecks.Run(draft, reader);
         RecipientFile.Read(draft, reader, errors);
         UsersFile.Read(draft, reader, errors);
+        NetworkFile.Read(draft, reader, errors);
         TextFiles.Read(draft, reader, errors);
         return errors.Count == 0
             ? new ConfigResult(draft.Build(), [])

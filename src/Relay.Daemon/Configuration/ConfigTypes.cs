@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
 using Relay.Flow.Login;
 using Relay.Flow.Policy;
@@ -146,6 +147,16 @@ internal static class ConfigTypes
         ("none", Flow.OutboundTls.None), ("opportunistic", Flow.OutboundTls.Opportunistic), ("required", Flow.OutboundTls.Required), ("verified", Flow.OutboundTls.Verified));
 
     public static readonly ConfigType<string> ReportLanguage = new ChoiceType<string>([.. ReportTexts.Languages.Select(static l => (l, l))]);
+
+    /// <summary>Whether lists in DNS only mark.</summary>
+    public static readonly ConfigType<bool> ListAction = new ChoiceType<bool>(("refuse", false), ("mark", true));
+
+    public static readonly ConfigType<DnsListAnswers> ListAnswers = new TextType<DnsListAnswers>("answers", static (string text, ConfigReader _, out DnsListAnswers value) =>
+    {
+        DnsListAnswers? parsed = DnsListAnswers.Parse(text);
+        value = parsed!;
+        return parsed is null ? $"\"{text}\" is no answer of a list: write it like \"127.0.0.2\" or \"127.0.0.[2..4;9]\"" : null;
+    }, static v => v.ToString());
 
     public static readonly ConfigType<string> Selector = new TextType<string>("selector", static (string text, ConfigReader _, out string value) => DomainText.ParseSelector(text, out value), static v => v);
 

@@ -17,6 +17,11 @@ internal sealed record DaemonOptions
     /// <summary>Where the engine's accounts were read from.</summary>
     public string? UsersPath { get; init; }
 
+    /// <summary>Where the networks that nothing is done against, and those that are turned away, were read from.</summary>
+    public string? AllowPath { get; init; }
+
+    public string? DenyPath { get; init; }
+
     /// <summary>What users may send whose own values don't say it; it is in the engine's accounts already.</summary>
     public UserLimits UserLimits { get; init; } = UserLimits.None;
 

@@ -34,6 +34,9 @@ public sealed class RelayMetrics : IDisposable
     private readonly Counter<long> _limitChanges;
     private readonly Counter<long> _deliveryLogDropped;
     private readonly Counter<long> _deliveryLogErrors;
+    private readonly Counter<long> _abuseRefused;
+    private readonly Counter<long> _bans;
+    private readonly Counter<long> _listAnswers;
 
     public RelayMetrics()
     {
@@ -58,6 +61,9 @@ public sealed class RelayMetrics : IDisposable
         _limitChanges = _meter.CreateCounter<long>("relay.site.limit_changes", description: "Changes of what a site gets that are not its steady growth, by kind.");
         _deliveryLogDropped = _meter.CreateCounter<long>("relay.delivery_log.dropped", description: "Records of the delivery log that were lost.");
         _deliveryLogErrors = _meter.CreateCounter<long>("relay.delivery_log.errors", description: "Failed writes of the delivery log.");
+        _abuseRefused = _meter.CreateCounter<long>("relay.abuse.refused", description: "Clients that were refused, slowed down to a refusal or marked for abuse, by why.");
+        _bans = _meter.CreateCounter<long>("relay.abuse.bans", description: "Bans of addresses and networks, by what led to them.");
+        _listAnswers = _meter.CreateCounter<long>("relay.dnsbl.answers", description: "What DNS lists answered about clients: listed, not_listed, failed, unusable.");
     }
 
     /// <summary>The meter, for a listener that must not hear another instance's.</summary>
@@ -147,6 +153,15 @@ public sealed class RelayMetrics : IDisposable
     /// <summary>Asked at each scrape whether the mail of before is still being found. Once, at start.</summary>
     public void ObserveRecovery(Func<bool> recovering) =>
         _meter.CreateObservableGauge("relay.spool.recovering", () => recovering() ? 1 : 0, description: "1 while mail from before the start is still being found in the spool.");
+
+    /// <summary><paramref name="reason"/>: one of a few words.</summary>
+    public void AbuseRefused(string reason) => _abuseRefused.Add(1, Tag("reason", reason));
+
+    /// <summary>As above.</summary>
+    public void Banned(string reason) => _bans.Add(1, Tag("reason", reason));
+
+    /// <summary><paramref name="answer"/>: "listed", "not_listed", "failed" or "unusable".</summary>
+    public void ListAnswered(string answer) => _listAnswers.Add(1, Tag("answer", answer));
 
     /// <summary>Asked at each scrape for how long the certificates of our listeners are still good. Once, at start.</summary>
     public void ObserveCertificates(Func<IEnumerable<(string Name, TimeSpan Left)>> certificates) =>

@@ -1,4 +1,6 @@
+using System.Net;
 using Relay.Dns;
+using Relay.Flow.Abuse;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
 using Relay.Tls;
@@ -20,6 +22,10 @@ internal sealed class AcceptSettings
     private readonly Extensions _inTls;
     private readonly Extensions _external;
     private readonly Extensions _relaying;
+    private readonly AbuseOptions _abuse;
+    private readonly IReadOnlyList<IPNetwork> _trusted;
+    private readonly NetworkSet _allowed;
+    private readonly NetworkSet _denied;
 
     public AcceptSettings(EngineOptions options, ListenerOptions listener, ReverseLookup reverse, SessionServices services)
     {
@@ -29,6 +35,12 @@ internal sealed class AcceptSettings
         Access = options.Access;
         Permission = new RelayPermission(options.Access, options.Hostname);
         Role = listener.Role;
+        _trusted = [.. options.Access.RelayFrom, .. options.Access.XClientFrom, .. listener.ProxyFrom];
+        _allowed = new NetworkSet(options.Abuse.Allow);
+        _denied = new NetworkSet(options.Access.Blocked);
+        _abuse = options.Abuse;
+        GreetDelay = options.Abuse.Enabled && listener.Role == ListenerRole.Relay ? options.Abuse.GreetDelay : TimeSpan.Zero;
+        ListWait = options.Abuse.ListWait;
         Tls = services.Certificates is { } certificates ? new TlsAcceptor(certificates, listener.Profile ?? options.Tls.Profile, listener.ClientCertificate, services.Time) : null;
         ReverseLookup = options.Dns.Reverse ? reverse : null;
         Greeting = new Reply(ReplyCode.ServiceReady220, $"{options.Hostname} ESMTP Relay");
@@ -57,6 +69,12 @@ internal sealed class AcceptSettings
 
     public ListenerRole Role { get; }
 
+    /// <summary>How long a stranger waits for the greeting, without a word.</summary>
+    public TimeSpan GreetDelay { get; }
+
+    /// <summary>How long RCPT waits for what DNS lists say of the client.</summary>
+    public TimeSpan ListWait { get; }
+
     /// <summary>Null: no listener speaks TLS.</summary>
     public TlsAcceptor? Tls { get; }
 
@@ -72,8 +90,21 @@ internal sealed class AcceptSettings
 
     public EhloReply EhloReply { get; }
 
+    /// <summary>How a client from there is looked upon.</summary>
+    public Origin OriginOf(IPAddress address)
+    {
+        bool isTrusted = IPAddress.IsLoopback(address) || _trusted.Covers(address);
+        Standing standing = AllowedPrefix(address) >= 0 ? Standing.Allowed : isTrusted ? Standing.Trusted : Standing.Stranger;
+        return new Origin(address, standing, mayBan: standing == Standing.Stranger || (standing == Standing.Trusted && _abuse.BanTrusted));
+    }
+
+    /// <summary>Whether clients from there are turned away at the greeting. Of networks within each other the narrower one counts, and of two that are the same the denied one.</summary>
+    public bool IsBlocked(IPAddress address) => Math.Max(_denied.Narrowest(address), _abuse.DeniedByFile.Narrowest(address)) is var denied && denied >= 0 && denied >= AllowedPrefix(address);
+
     /// <summary>What this client is offered now.</summary>
     public Extensions Offered(bool tls, SessionClient client) =>
         _always | (tls ? _inTls : _inClear) | (client.MayRelay ? _relaying : Extensions.None) | (client.IsProxy ? Extensions.XClient : Extensions.None) |
         (client.Certificate is null ? Extensions.None : _external);
+
+    private int AllowedPrefix(IPAddress address) => Math.Max(_allowed.Narrowest(address), _abuse.AllowedByFile.Narrowest(address));
 }

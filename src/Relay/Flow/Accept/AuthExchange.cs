@@ -24,6 +24,9 @@ internal sealed class AuthExchange
     /// <summary>The next line is a response.</summary>
     public bool IsOpen => _login is not null && _isAsked;
 
+    /// <summary>What the response that has come proves, or would; null when it is none that could.</summary>
+    public LoginProof? Proof => _login!.ProofIn(_response);
+
     /// <summary>AUTH with its mechanism, and a first response when the client sent one along. Null: there is something to be answered by <see cref="AnswerAsync"/>. Otherwise the refusal.</summary>
     public Reply? Begin(in Command command, ILoginSource source, LoginClient client)
     {

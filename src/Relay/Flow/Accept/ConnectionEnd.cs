@@ -12,6 +12,8 @@ internal enum ConnectionEnd
     TooManyErrors,
     ProtocolViolation,
     TlsFailed,
+    EarlyTalker,
+    Banned,
     Stopping,
     Fault,
 }

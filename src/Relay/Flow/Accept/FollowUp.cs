@@ -16,4 +16,7 @@ internal enum FollowUp : byte
 
     /// <summary>AUTH: the credentials are complete and to be verified.</summary>
     Credentials,
+
+    /// <summary>The line can't be answered yet, and waits unread: for its turn, or for what is being looked up.</summary>
+    Wait,
 }

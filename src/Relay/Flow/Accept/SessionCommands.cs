@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Text;
+using Relay.Flow.Abuse;
 using Relay.Flow.Login;
+using Relay.Flow.Policy;
 using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
 using Relay.Telemetry;
@@ -71,6 +73,11 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
                 Mail(command);
                 break;
             case Verb.Rcpt:
+                if (client.IsBeingJudged)
+                {
+                    return FollowUp.Wait;
+                }
+
                 Rcpt(command);
                 break;
             case Verb.Data:
@@ -128,12 +135,92 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     public void Violate(string what, Reply? reply)
     {
         SessionLog.Violation(services.Log, client.EndPoint, what);
+        services.Abuse.Count(client.Origin, Offence.Command, AbuseGuard.Violation);
         if (reply is not null)
         {
             channel.Send(reply);
         }
 
         channel.Close(ConnectionEnd.ProtocolViolation);
+    }
+
+    /// <summary>The client didn't wait for the greeting: it gets another one.</summary>
+    public void SpokeEarly()
+    {
+        services.Abuse.Refuse(client.Origin, "early_talker");
+        services.Abuse.Count(client.Origin, Offence.Command, AbuseGuard.Violation);
+        channel.Send(Replies.EarlyTalker554);
+        channel.Close(ConnectionEnd.EarlyTalker);
+    }
+
+    /// <summary>Until what <see cref="FollowUp.Wait"/> left unread can be read again: some seconds at most.</summary>
+    public ValueTask WaitAsync() => client.AwaitJudgementAsync();
+
+    /// <summary>
+    /// Answers the response in the exchange. One that shows whether the client knows a secret is looked at when it is its turn, which after wrong ones from there, or for that user, takes some seconds.
+    /// </summary>
+    public async ValueTask LogInAsync()
+    {
+        if (Auth.Proof is not { } proof)
+        {
+            Answered(await Auth.AnswerAsync(services.Stopping).ConfigureAwait(false));
+            return;
+        }
+
+        if (!await TryTurnAsync(proof.User).ConfigureAwait(false))
+        {
+            return;
+        }
+
+        ulong secret = services.Abuse.SecretOf(proof.User, proof.Secret.Span);
+        LoginAnswer answer = default;
+        bool isBanned;
+        try
+        {
+            answer = await Auth.AnswerAsync(services.Stopping).ConfigureAwait(false);
+        }
+        finally
+        {
+            isBanned = services.Abuse.Tried(client.Origin, proof.User, secret, answer.IsRight);
+        }
+
+        Answered(answer);
+        if (isBanned)
+        {
+            Ban();
+        }
+    }
+
+    /// <summary>Waits for the turn. False: there is none, and the client has been told so.</summary>
+    private async ValueTask<bool> TryTurnAsync(byte[] user)
+    {
+        TimeSpan waited = TimeSpan.Zero;
+        while (true)
+        {
+            LoginTurn turn = services.Abuse.TryTurn(client.Origin, user, waited, out TimeSpan wait);
+            if (services.Stopping.IsCancellationRequested && turn == LoginTurn.Wait)
+            {
+                turn = LoginTurn.Busy;
+            }
+
+            switch (turn)
+            {
+                case LoginTurn.Now:
+                    return true;
+                case LoginTurn.Wait:
+                    waited += wait;
+                    await Task.Delay(wait, services.Time, services.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    break;
+                case LoginTurn.Banned:
+                    Auth.Clear();
+                    Ban();
+                    return false;
+                default:
+                    Auth.Clear();
+                    Idle(Replies.AuthTooOften454);
+                    return false;
+            }
+        }
     }
 
     /// <summary>The octets of a chunk were read, or what there was of them.</summary>
@@ -155,7 +242,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     }
 
     /// <summary>What the mechanism said to the client's response.</summary>
-    public void Answered(in LoginAnswer answer)
+    private void Answered(in LoginAnswer answer)
     {
         if (answer.Account is { } account)
         {
@@ -255,6 +342,13 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 
     private void Rcpt(in Command command)
     {
+        if (client.Judgement() is { } listed)
+        {
+            services.Metrics.RecipientRefused((int)listed.Code);
+            Refuse(listed);
+            return;
+        }
+
         if (mail.AddRecipient(command) is not { } refusal)
         {
             _state = SessionState.Recipients;
@@ -342,14 +436,14 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         {
             mail.Reset();
             client.Become(attributes);
-            if (client.TryCount())
+            if (client.Admit(out ConnectionEnd end) is { } refusal)
             {
-                Greet();
+                channel.Send(refusal);
+                channel.Close(end);
             }
             else
             {
-                channel.Send(Replies.TooManyConnections421);
-                channel.Close(ConnectionEnd.TooManyConnections);
+                Greet();
             }
         }
     }
@@ -414,9 +508,29 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         if ((int)reply.Code >= 500)
         {
             _patience.Refused();
+            if (IsOffence(reply, out Offence offence) && services.Abuse.Count(client.Origin, offence))
+            {
+                Ban();
+                return;
+            }
         }
 
         EndPatience(Replies.TooManyErrors421);
+    }
+
+    /// <summary>Of strangers: who has logged in is known by name. A log-in that failed is counted where it is known for whom; what DNS lists say is no deed.</summary>
+    private bool IsOffence(Reply reply, out Offence offence)
+    {
+        offence = reply == RelayPermission.UnknownUser ? Offence.Recipient : Offence.Command;
+        return client.Login is null && reply != Replies.AuthFailed535 && reply != client.Judgement();
+    }
+
+    /// <summary>The client has gone too far.</summary>
+    private void Ban()
+    {
+        services.Abuse.Refuse(client.Origin, "banned");
+        channel.Send(Replies.Banned421);
+        channel.Close(ConnectionEnd.Banned);
     }
 
     private void EndPatience(Reply farewell)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
 using Relay.Dkim;
+using Relay.Flow.Abuse;
 using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
@@ -20,6 +21,8 @@ internal sealed class SessionServices
     public required MessageQueue Queue { get; init; }
 
     public required ConnectionLimit Connections { get; init; }
+
+    public required AbuseGuard Abuse { get; init; }
 
     public required CurrentLogins Logins { get; init; }
 

@@ -4,6 +4,7 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Relay.Concurrency;
+using Relay.Flow.Abuse;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
 using Relay.Telemetry;
@@ -60,15 +61,15 @@ internal sealed class SmtpSession : IAsyncDisposable
             }
         }
 
-        if (!_client.TryCount())
+        if (_client.Admit(out ConnectionEnd turnedAway) is { } refusal)
         {
             if (_listener.Tls != ListenerTls.Implicit)
             {
-                _channel.Send(Replies.TooManyConnections421);
+                _channel.Send(refusal);
                 await _channel.FlushAsync().ConfigureAwait(false);
             }
 
-            return ConnectionEnd.TooManyConnections;
+            return turnedAway;
         }
 
         if (_listener.Tls == ListenerTls.Implicit && !await BeginTlsAsync().ConfigureAwait(false))
@@ -76,8 +77,16 @@ internal sealed class SmtpSession : IAsyncDisposable
             return ConnectionEnd.TlsFailed;
         }
 
-        // The greeting doesn't wait to see whether the client speaks first: whatever it said early is answered after it, in order.
-        _commands.Greet();
+        // Without a delay the greeting doesn't wait to see whether the client speaks first: whatever it said early is answered after it, in order.
+        if (_settings.GreetDelay > TimeSpan.Zero && _client.Origin.Standing == Standing.Stranger && !_client.IsBlocked && await SpeaksEarlyAsync().ConfigureAwait(false))
+        {
+            _commands.SpokeEarly();
+        }
+        else if (_channel.IsOpen)
+        {
+            _commands.Greet();
+        }
+
         await _channel.FlushAsync().ConfigureAwait(false);
         while (_channel.IsOpen)
         {
@@ -105,6 +114,32 @@ internal sealed class SmtpSession : IAsyncDisposable
         _mail.Dispose();
         _commands.Auth.Clear();
         await _channel.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Waits with the greeting: a server waits for it (RFC 5321 §4.3.1), many a robot doesn't. Whether the client has spoken. With implicit TLS this comes behind the handshake, in which it is the client that has to speak first: early is what it
+    /// says inside.
+    /// </summary>
+    private async ValueTask<bool> SpeaksEarlyAsync()
+    {
+        // Not the channel's own deadline, which ends flushes and the reads below TLS as well: the session is to go on.
+        using Deadline greeting = _services.Heartbeat.Register(_channel.Wake);
+        greeting.Set(_settings.GreetDelay);
+        while (true)
+        {
+            ReadResult read = await _channel.Input.ReadAsync().ConfigureAwait(false);
+            bool spoke = !read.Buffer.IsEmpty;
+            _channel.Input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            if (spoke || read.IsCompleted || greeting.HasExpired || _stop)
+            {
+                if (!spoke && read.IsCompleted)
+                {
+                    _channel.Close(ConnectionEnd.ClientClosed);
+                }
+
+                return spoke;
+            }
+        }
     }
 
     /// <summary>Answers commands until one needs more than a reply, or the connection ends.</summary>
@@ -177,6 +212,7 @@ internal sealed class SmtpSession : IAsyncDisposable
         bool answered = false;
         while (_channel.IsOpen && _next == FollowUp.None && !_channel.MustFlush)
         {
+            ReadOnlySequence<byte> before = buffer;
             switch (_lines.TryRead(ref buffer, _commands.Auth.IsOpen || CommandLines.IsAuth(buffer), out ReadOnlySpan<byte> line))
             {
                 case LineStatus.NeedMoreData:
@@ -195,6 +231,12 @@ internal sealed class SmtpSession : IAsyncDisposable
                     break;
                 default:
                     _next = _commands.Execute(line);
+                    if (_next == FollowUp.Wait)
+                    {
+                        buffer = before;
+                        return answered;
+                    }
+
                     break;
             }
 
@@ -229,7 +271,11 @@ internal sealed class SmtpSession : IAsyncDisposable
                     : new MailResult(await _mail.SwallowAsync(_channel, _commands.Chunk).ConfigureAwait(false), null, default));
                 break;
             case FollowUp.Credentials:
-                _commands.Answered(await _commands.Auth.AnswerAsync(_services.Stopping).ConfigureAwait(false));
+                await _commands.LogInAsync().ConfigureAwait(false);
+                break;
+            case FollowUp.Wait:
+                await _channel.FlushAsync().ConfigureAwait(false);
+                await _commands.WaitAsync().ConfigureAwait(false);
                 break;
             case FollowUp.Tls:
                 _channel.Send(Replies.TlsReady220);

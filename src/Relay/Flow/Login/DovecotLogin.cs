@@ -14,6 +14,7 @@ internal sealed class DovecotLogin(DovecotLogins logins, string mechanism, Login
     private DovecotConnection? _connection;
     private uint _id;
     private bool _isOver;
+    private byte[]? _name;
 
     public async ValueTask<LoginAnswer> AnswerAsync(ReadOnlyMemory<byte>? response, CancellationToken cancel)
     {
@@ -57,10 +58,36 @@ internal sealed class DovecotLogin(DovecotLogins logins, string mechanism, Login
         return reply switch
         {
             null or { IsTemporary: true } => new LoginAnswer(Replies.AuthAway454),
-            { Verdict: DovecotVerdict.Continue } => new LoginAnswer(new Reply(ReplyCode.AuthenticationContinues334, reply.Value.Challenge)),
+            // To a token, that is what was wrong with it.
+            { Verdict: DovecotVerdict.Continue } => new LoginAnswer(new Reply(ReplyCode.AuthenticationContinues334, reply.Value.Challenge)) { IsWrong = IsToken && response is not null },
             { Verdict: DovecotVerdict.Ok, User: { } user } => LoginAnswer.LoggedIn(logins.Find(user)),
             _ => LoginAnswer.Failed,
         };
+    }
+
+    public LoginProof? ProofIn(ReadOnlyMemory<byte>? response)
+    {
+        if (response is not { } octets)
+        {
+            return null;
+        }
+
+        switch (mechanism)
+        {
+            case "PLAIN":
+                return PlainMessage.TryRead(octets.Span, out Range user, out Range password) ? new LoginProof(octets[user].ToArray(), octets[password]) : null;
+            case "LOGIN":
+                byte[]? name = _name;
+                _name ??= octets.ToArray();
+                return name is null ? null : new LoginProof(name, octets);
+            case "SCRAM-SHA-256":
+                // The name is Dovecot's to read.
+                bool isFirst = _name is null;
+                _name = [];
+                return isFirst ? null : new LoginProof([], default);
+            default:
+                return new LoginProof([], octets);
+        }
     }
 
     public void Dispose()
@@ -72,6 +99,8 @@ internal sealed class DovecotLogin(DovecotLogins logins, string mechanism, Login
             _ = connection.SendAsync(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"CANCEL\t{_id}\n")), CancellationToken.None).AsTask();
         }
     }
+
+    private bool IsToken => mechanism is "OAUTHBEARER" or "XOAUTH2";
 
     /// <summary>Where it was, to whom, and that nobody comes to fetch who has logged in. The response has to come last.</summary>
     private string Begin()

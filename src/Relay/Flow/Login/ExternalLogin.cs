@@ -10,6 +10,9 @@ internal sealed class ExternalLogin(Accounts accounts, ClientCertificate certifi
     public ValueTask<LoginAnswer> AnswerAsync(ReadOnlyMemory<byte>? response, CancellationToken cancel) =>
         new(response is { } actsAs ? LoginAnswer.LoggedIn(accounts.Find(certificate, actsAs.Span)) : new LoginAnswer(Replies.EmptyChallenge334));
 
+    /// <summary>The handshake has proved it: there is nothing to be guessed.</summary>
+    public LoginProof? ProofIn(ReadOnlyMemory<byte>? response) => null;
+
     public void Dispose()
     {
     }

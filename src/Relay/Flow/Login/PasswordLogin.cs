@@ -30,6 +30,11 @@ internal sealed class PasswordLogin(Accounts accounts, PasswordWork work, bool a
         return new(new LoginAnswer(Replies.LoginPassword334));
     }
 
+    public LoginProof? ProofIn(ReadOnlyMemory<byte>? response) =>
+        response is not { } message ? null
+        : asks ? _user is { } name ? new LoginProof(name, message) : null
+        : PlainMessage.TryRead(message.Span, out Range user, out Range password) ? new LoginProof(message[user].ToArray(), message[password]) : null;
+
     public void Dispose()
     {
     }

@@ -19,6 +19,8 @@ internal sealed class ScramLogin(Accounts accounts, bool plus, byte[] binding) :
 
     public ValueTask<LoginAnswer> AnswerAsync(ReadOnlyMemory<byte>? response, CancellationToken cancel) => new(response is { } message ? Answer(message.Span) : new LoginAnswer(Replies.EmptyChallenge334));
 
+    public LoginProof? ProofIn(ReadOnlyMemory<byte>? response) => response is not null && _step == Step.Final ? new LoginProof(_scram.User.ToArray(), default) : null;
+
     public void Dispose()
     {
     }

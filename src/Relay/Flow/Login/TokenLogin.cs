@@ -40,8 +40,11 @@ internal sealed class TokenLogin(Accounts accounts, TokenCheck tokens, bool isXo
         }
 
         _hasFailed = true;
-        return LoginAnswer.Challenge(isXoauth2 ? tokens.XoauthFailure : verdict.LacksScope ? tokens.ScopeFailure : tokens.TokenFailure);
+        return LoginAnswer.Challenge(isXoauth2 ? tokens.XoauthFailure : verdict.LacksScope ? tokens.ScopeFailure : tokens.TokenFailure) with { IsWrong = true };
     }
+
+    public LoginProof? ProofIn(ReadOnlyMemory<byte>? response) =>
+        !_hasFailed && response is { } octets && BearerMessage.TryRead(octets.Span, isXoauth2, out BearerMessage message) ? new LoginProof(Encoding.UTF8.GetBytes(message.User), octets[message.Token]) : null;
 
     public void Dispose()
     {

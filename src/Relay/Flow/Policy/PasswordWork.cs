@@ -19,6 +19,9 @@ internal sealed class PasswordWork(TimeProvider time) : IDisposable
     private readonly SemaphoreSlim _turns = new(AtATime);
     private int _inside;
 
+    /// <summary>A password is being looked at, or waits for that.</summary>
+    public bool IsBusy => Volatile.Read(ref _inside) > 0;
+
     /// <summary>Whether the password is right; null when there is too much to do, or <paramref name="cancel"/> came first. The password has to stay there until the task is done.</summary>
     public async ValueTask<bool?> MatchesAsync(ScramVerifier verifier, ReadOnlyMemory<byte> password, CancellationToken cancel)
     {
