@@ -2,6 +2,7 @@ using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
 using Relay.Flow.Accept;
+using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Spool;
 using Relay.Tls;
@@ -45,6 +46,9 @@ public sealed record EngineOptions
 
     /// <summary>The keys with which mail is signed.</summary>
     public IReadOnlyList<DkimKeyOptions> Dkim { get; init; } = [];
+
+    /// <summary>Programs that are asked about mail while it is received, in this order.</summary>
+    public IReadOnlyList<MilterOptions> Milters { get; init; } = [];
 
     public ReportOptions Reports { get; init; } = new();
 

@@ -7,6 +7,7 @@ using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
 using Relay.Flow.Accept;
+using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Flow.Route;
@@ -37,6 +38,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly RelayMetrics _metrics = new();
     private readonly Heartbeat _heartbeat;
     private readonly IStorage _storage;
+    private readonly IDialer _dialer;
     private readonly AddressRace _race;
     private readonly Func<DnsOptions, IDnsResolver> _resolvers;
     private readonly DeliveryLog _deliveries;
@@ -75,6 +77,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _time = time;
         _log = logs.CreateLogger("relay");
         _storage = storage;
+        _dialer = dialer;
         _race = new AddressRace(dialer, time, new FamilyMemory(time));
         _resolvers = settings => dns ?? new DnsCache(new DnsResolver(settings, time), time);
         _dns = _resolvers(options.Dns);
@@ -207,9 +210,9 @@ public sealed class RelayEngine : IAsyncDisposable
         _signer?.Apply(keys);
         _reporter?.Apply(options, _dns, HttpsOf(options));
         var reverse = new ReverseLookup(_dns, _time);
-        foreach (SmtpConnectionHandler handler in _handlers.Values)
+        foreach ((ListenerOptions listener, SmtpConnectionHandler handler) in _handlers)
         {
-            handler.Apply(options, reverse);
+            handler.Apply(AcceptSettingsFor(options, listener, reverse));
         }
     }
 
@@ -299,7 +302,7 @@ public sealed class RelayEngine : IAsyncDisposable
         };
         foreach (ListenerOptions listener in options.Listeners)
         {
-            _handlers[listener] = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, reverse));
+            _handlers[listener] = new SmtpConnectionHandler(listener, services, AcceptSettingsFor(options, listener, reverse));
         }
 
         _recovery = RecoverAsync(spool, queue);
@@ -369,6 +372,9 @@ public sealed class RelayEngine : IAsyncDisposable
             }
         }
     }
+
+    private AcceptSettings AcceptSettingsFor(EngineOptions options, ListenerOptions listener, ReverseLookup reverse) => new(
+        options, listener, reverse, MilterService.For(options.Milters, listener.Role == ListenerRole.Submission, _dialer, _dns, _heartbeat, _metrics, _log));
 
     private HttpsClient HttpsOf(EngineOptions options) => new(_dns, _race, options.Delivery, _time);
 

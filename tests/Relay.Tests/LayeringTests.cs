@@ -16,7 +16,9 @@ public partial class LayeringTests
         ["Tls"] = ["Concurrency", "Telemetry"],
         ["Spool"] = ["Concurrency", "Telemetry"],
         ["Flow.Policy"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
-        ["Flow.Accept"] = ["Concurrency", "Telemetry", "Dkim", "Dns", "Tls", "Spool", "Flow", "Flow.Policy", "Flow.Queue"],
+        // A milter is another peer, dialed as servers are.
+        ["Flow.Milter"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow", "Flow.Send"],
+        ["Flow.Accept"] = ["Concurrency", "Telemetry", "Dkim", "Dns", "Tls", "Spool", "Flow", "Flow.Milter", "Flow.Policy", "Flow.Queue"],
         ["Flow.Queue"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
         ["Flow.Route"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
         ["Flow.Send"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Relay.Flow;
 using Relay.Flow.Accept;
+using Relay.Flow.Milter;
 using Relay.Flow.Settle;
 using Relay.Protocol.Dkim;
 using Relay.Spool;
@@ -56,6 +57,12 @@ internal static class ConfigTypes
 
     public static readonly ConfigType<NextHop> NextHop =
         new TextType<NextHop>("next hop", static (string text, ConfigReader _, out NextHop value) => NextHopText.Parse(text, out value), static v => v.ToString(), "^(smtps?|lmtp|lmtp[+]unix)://");
+
+    public static readonly ConfigType<EndPoint> MilterAddress =
+        new TextType<EndPoint>("milter address", static (string text, ConfigReader _, out EndPoint value) => MilterAddressText.Parse(text, out value), MilterAddressText.Format, "^(inet6?|unix|local):");
+
+    public static readonly ConfigType<MilterOnFailure> MilterOnFailure = new ChoiceType<MilterOnFailure>(
+        ("tempfail", Flow.Milter.MilterOnFailure.TempFail), ("accept", Flow.Milter.MilterOnFailure.Accept), ("reject", Flow.Milter.MilterOnFailure.Reject));
 
     public static readonly ConfigType<Rate> Rate =
         new TextType<Rate>("rate", static (string text, ConfigReader _, out Rate value) => RateText.Parse(text, out value), RateText.Format, "^[0-9]+/[0-9]+(ms|s|m|h|d)$");

@@ -9,7 +9,8 @@ namespace Relay.Protocol.Smtp;
 /// Layout, little endian: version (1 byte), body type (1), flags (1), reverse-path length (2) and bytes, length of the message's parameters (2) and the parameters, recipient count (2),
 /// then for each recipient the length of its entry (2), the length of its address (2), the address, and its parameters up to the entry's end.
 /// The message's parameters, when there are any: RET (1), mode of BY (1), trace of BY (1), priority (1), deadline and release (8 each, UTC ticks, 0 for none), length of ENVID (2), ENVID, and
-/// AUTH= up to the end. A recipient's: NOTIFY (1) and ORCPT. Version 1, which is still read, has no parameters and no length of them.
+/// AUTH= up to the end. A recipient's: NOTIFY (1) and ORCPT. Version 1, which is still read, has no parameters and no length of them. Version 3 is that of a message to be held: as version 2, and behind the recipients
+/// the reason and its length (2).
 /// </summary>
 public sealed class Envelope
 {
@@ -17,6 +18,8 @@ public sealed class Envelope
 
     internal const int FixedLength = 9;
     internal const int ParametersFixedLength = 22;
+
+    internal const byte VersionOfHeld = 3;
 
     private const byte VersionWithoutParameters = 1;
     private const int ReversePathAt = 5;
@@ -75,6 +78,12 @@ public sealed class Envelope
 
     public int RecipientCount { get; }
 
+    /// <summary>The message is kept from being sent from the start, until an operator releases it.</summary>
+    public bool IsHeld => _bytes[0] == VersionOfHeld;
+
+    /// <summary>Why it is; empty when it isn't.</summary>
+    public ReadOnlySpan<byte> HoldReason => IsHeld ? _bytes.AsSpan()[^(2 + BinaryPrimitives.ReadUInt16LittleEndian(_bytes.AsSpan()[^2..]))..^2] : [];
+
     /// <summary>The encoded form, for the spool.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
@@ -84,7 +93,7 @@ public sealed class Envelope
     public static bool TryParse(ReadOnlySpan<byte> bytes, out Envelope? envelope)
     {
         envelope = null;
-        if (bytes.Length < FixedLength - 2 || bytes[0] is not (CurrentVersion or VersionWithoutParameters))
+        if (bytes.Length < FixedLength - 2 || bytes[0] is not (CurrentVersion or VersionWithoutParameters or VersionOfHeld))
         {
             return false;
         }
@@ -131,7 +140,7 @@ public sealed class Envelope
             at += 2 + entry;
         }
 
-        if (at != bytes.Length)
+        if (bytes[0] == VersionOfHeld ? at + 2 > bytes.Length || at + 2 + BinaryPrimitives.ReadUInt16LittleEndian(bytes[^2..]) != bytes.Length : at != bytes.Length)
         {
             return false;
         }
@@ -178,6 +187,9 @@ public sealed class Envelope
     public string ReversePathText() => Encoding.UTF8.GetString(ReversePath);
 
     public string RecipientText(int index) => Encoding.UTF8.GetString(Recipient(index));
+
+    /// <summary>The block of the message's parameters, with its length.</summary>
+    internal ReadOnlySpan<byte> ParameterBlock => _parametersLength == 0 ? "\0\0"u8 : _bytes.AsSpan(_parameters - 2, 2 + _parametersLength);
 
     private DateTimeOffset? Time(int offset)
     {

@@ -33,6 +33,9 @@ public sealed class RelayMetrics : IDisposable
     private readonly Counter<long> _limitChanges;
     private readonly Counter<long> _deliveryLogDropped;
     private readonly Counter<long> _deliveryLogErrors;
+    private readonly Counter<long> _milterAnswers;
+    private readonly Counter<long> _milterFailures;
+    private readonly Histogram<double> _milterDuration;
 
     public RelayMetrics()
     {
@@ -56,6 +59,10 @@ public sealed class RelayMetrics : IDisposable
         _limitChanges = _meter.CreateCounter<long>("relay.site.limit_changes", description: "Changes of what a site gets that are not its steady growth, by kind.");
         _deliveryLogDropped = _meter.CreateCounter<long>("relay.delivery_log.dropped", description: "Records of the delivery log that were lost.");
         _deliveryLogErrors = _meter.CreateCounter<long>("relay.delivery_log.errors", description: "Failed writes of the delivery log.");
+        _milterAnswers = _meter.CreateCounter<long>("relay.milter.answers", description: "Answers of milters, by what they were.");
+        _milterFailures = _meter.CreateCounter<long>("relay.milter.failures", description: "Failures of milters, by kind.");
+        _milterDuration = _meter.CreateHistogram("relay.milter.message", "s", "How long a milter took for a message that was received.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] });
     }
 
     /// <summary>The meter, for a listener that must not hear another instance's.</summary>
@@ -142,6 +149,14 @@ public sealed class RelayMetrics : IDisposable
     /// <summary>Asked at each scrape whether the mail of before is still being found. Once, at start.</summary>
     public void ObserveRecovery(Func<bool> recovering) =>
         _meter.CreateObservableGauge("relay.spool.recovering", () => recovering() ? 1 : 0, description: "1 while mail from before the start is still being found in the spool.");
+
+    /// <summary><paramref name="milter"/>: its configured name; <paramref name="answer"/>: the name of an enum's member.</summary>
+    public void MilterAnswered(string milter, string answer) => _milterAnswers.Add(1, Tag("milter", milter), Tag("answer", answer));
+
+    /// <summary><paramref name="kind"/>: the name of an enum's member.</summary>
+    public void MilterFailed(string milter, string kind) => _milterFailures.Add(1, Tag("milter", milter), Tag("kind", kind));
+
+    public void MilterMessage(string milter, double seconds) => _milterDuration.Record(seconds, Tag("milter", milter));
 
     public void Dispose() => _meter.Dispose();
 

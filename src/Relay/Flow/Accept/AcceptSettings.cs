@@ -1,4 +1,5 @@
 using Relay.Dns;
+using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
 
@@ -19,7 +20,7 @@ internal sealed class AcceptSettings
     private readonly Extensions _inTls;
     private readonly Extensions _relaying;
 
-    public AcceptSettings(EngineOptions options, ListenerOptions listener, ReverseLookup reverse)
+    public AcceptSettings(EngineOptions options, ListenerOptions listener, ReverseLookup reverse, IReadOnlyList<MilterService>? milters)
     {
         Hostname = options.Hostname;
         Limits = options.Limits;
@@ -28,6 +29,7 @@ internal sealed class AcceptSettings
         Accounts = options.Accounts;
         Permission = new RelayPermission(options.Access, options.Hostname);
         Role = listener.Role;
+        Milters = milters;
         ReverseLookup = options.Dns.Reverse ? reverse : null;
         Greeting = new Reply(ReplyCode.ServiceReady220, $"{options.Hostname} ESMTP Relay");
         Blocked = new Reply(ReplyCode.TransactionFailed554, $"{options.Hostname} takes no mail from this address");
@@ -55,6 +57,9 @@ internal sealed class AcceptSettings
     public RelayPermission Permission { get; }
 
     public ListenerRole Role { get; }
+
+    /// <summary>Those that are asked on this listener, in order; null: none.</summary>
+    public IReadOnlyList<MilterService>? Milters { get; }
 
     /// <summary>Null: the names of clients aren't looked up.</summary>
     public ReverseLookup? ReverseLookup { get; }

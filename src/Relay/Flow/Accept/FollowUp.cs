@@ -16,4 +16,10 @@ internal enum FollowUp : byte
 
     /// <summary>AUTH: the credentials are complete and to be verified.</summary>
     Credentials,
+
+    /// <summary>The milters are to be asked about the command.</summary>
+    Milters,
+
+    /// <summary>XCLIENT: the session begins again, for the milters as well.</summary>
+    Restart,
 }
