@@ -58,7 +58,7 @@ internal sealed class MemoryRelay : IAsyncDisposable
             Certificate = listener.Tls == ListenerTls.None ? null : ServerCertificate.Load(null, options.Hostname, time),
             Stopping = _stopping.Token,
         };
-        _handler = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, new ReverseLookup(new DnsResolver(options.Dns, time), time)));
+        _handler = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, new ReverseLookup(new DnsResolver(options.Dns, time), time), milters: null));
     }
 
     /// <summary>Options to begin with: one listener in clear, a small spool, no look-ups.</summary>

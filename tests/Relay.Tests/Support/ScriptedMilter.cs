@@ -50,6 +50,9 @@ internal sealed class ScriptedMilter(string name)
 
     public bool Swallows { get; set; }
 
+    /// <summary>It is silent, on a connection that is still open.</summary>
+    public bool IsStuck { get; private set; }
+
     public ConcurrentQueue<string> Heard { get; } = new();
 
     public int Dials => Volatile.Read(ref _dials);
@@ -83,7 +86,9 @@ internal sealed class ScriptedMilter(string name)
             {
                 ReadResult read = await pipe.Input.ReadAsync();
                 ReadOnlySequence<byte> buffer = read.Buffer;
-                while (TryTake(ref buffer, out string command))
+                bool any = TryTake(ref buffer, out string command);
+                pipe.Input.AdvanceTo(buffer.Start, any ? buffer.Start : buffer.End);
+                if (any)
                 {
                     Heard.Enqueue(command);
                     if (!await RespondAsync(pipe, command))
@@ -91,9 +96,7 @@ internal sealed class ScriptedMilter(string name)
                         return;
                     }
                 }
-
-                pipe.Input.AdvanceTo(buffer.Start, buffer.End);
-                if (read.IsCompleted)
+                else if (read.IsCompleted)
                 {
                     return;
                 }
@@ -133,7 +136,17 @@ internal sealed class ScriptedMilter(string name)
         {
             if (answer == Silence)
             {
-                await new TaskCompletionSource().Task;
+                IsStuck = true;
+                // Until the other end gives up.
+                ReadResult read;
+                do
+                {
+                    read = await pipe.Input.ReadAsync();
+                    pipe.Input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                }
+                while (!read.IsCompleted);
+                IsStuck = false;
+                return false;
             }
 
             if (answer == Close)
@@ -143,6 +156,7 @@ internal sealed class ScriptedMilter(string name)
 
             if (answer == EndlessProgress)
             {
+                IsStuck = true;
                 while (!(await pipe.Output.WriteAsync((byte[])[0, 0, 0, 1, (byte)'p'])).IsCompleted)
                 {
                     await Task.Delay(TimeSpan.FromMinutes(1), Time!);

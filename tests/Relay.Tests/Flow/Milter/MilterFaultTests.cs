@@ -7,62 +7,55 @@ namespace Relay.Tests.Flow.Milter;
 /// <summary>What a milter does wrong, in every stage: mail is answered as configured, within the time that is configured, and nothing half looked at is kept.</summary>
 public sealed class MilterFaultTests
 {
-    /// <summary>A letter of the command, and what it is answered: nothing, the end, too much, too little, nonsense.</summary>
-    public static TheoryData<char, string> Faults
-    {
-        get
-        {
-            var data = new TheoryData<char, string>();
-            foreach (char command in "OCHMRTLNBE")
-            {
-                foreach (string fault in (string[])[ScriptedMilter.Silence, ScriptedMilter.Close, "raw:\0\0\0\0", "raw:\u007f\0\0\0c", "?", "f", "O", "craw", "y200 2.0.0 fine\0", "y550 5.7.2\0", "y550 no nul", "y550 a\r\nDATA\0", "p"])
-                {
-                    // A negotiation is where 'O' belongs, and at the end changes are in place.
-                    if (command != 'O' || fault != "O")
-                    {
-                        data.Add(command, fault);
-                    }
-                }
-            }
-
-            data.Add('B', "hX\0y\0");
-            data.Add('C', "d");
-            data.Add('B', "s");
-            data.Add('E', "hX:\0y\0");
-            data.Add('E', "hX\0y");
-            data.Add('E', "i\0\0\0\u0001X\0y");
-            data.Add('E', "+nobody\0");
-            data.Add('E', "+<a@b.example> x\0");
-            data.Add('E', "2<a@b.example>\0FROB=1\0");
-            data.Add('E', "e<a b@c>\0");
-            return data;
-        }
-    }
+    /// <summary>Nothing, the end, too much, too little, nonsense.</summary>
+    private static readonly string[] Faults =
+    [
+        ScriptedMilter.Silence, ScriptedMilter.Close, "raw:\0\0\0\0", "raw:\u007f\0\0\0c", "?", "f", "O", "craw", "y200 2.0.0 fine\0", "y550 5.7.2\0", "y550 no nul", "y550 a\r\nDATA\0",
+    ];
 
     [Theory]
-    [MemberData(nameof(Faults))]
-    public async Task A_fault_puts_the_mail_off_and_nothing_is_kept(char command, string fault)
+    [InlineData('O')]
+    [InlineData('C', "d")]
+    [InlineData('H', "d")]
+    [InlineData('M', "s")]
+    [InlineData('R', "hX\0y\0")]
+    [InlineData('T', "s")]
+    [InlineData('L', "bbody")]
+    [InlineData('N', "qx\0")]
+    [InlineData('B', "hX\0y\0", "s")]
+    [InlineData('E', "hX:\0y\0", "hX\0y", "i\0\0\0\u0001X\0y", "+nobody\0", "+<a@b.example> x\0", "2<a@b.example>\0FROB=1\0", "e<a b@c>\0", "s")]
+    public async Task A_fault_puts_the_mail_off_and_nothing_is_kept(char command, params string[] more)
     {
-        var milter = new ScriptedMilter("one") { Answer = c => c[0] == command ? [fault] : null };
+        var milter = new ScriptedMilter("one");
         await using EngineFixture relay = await MilterSession.StartAsync(milter);
-        await using TestClient client = relay.Connect();
-        Task<string> reply = MilterSession.TryAsync(client);
-        DateTimeOffset before = relay.Time.GetUtcNow();
-        await relay.PassTimeUntil(() => reply.IsCompleted, "the answer", TimeSpan.FromSeconds(1));
+        int taken = 0;
+        // A negotiation is where 'O' belongs.
+        foreach (string fault in Faults.Concat(more).Where(f => command != 'O' || f != "O"))
+        {
+            milter.Answer = c => c[0] == command ? [fault] : null;
+            await using TestClient client = relay.Connect();
+            DateTimeOffset before = relay.Time.GetUtcNow();
+            Task<string> reply = MilterSession.TryAsync(client);
+            await PassTimeUntil(relay, milter, () => reply.IsCompleted);
 
-        Assert.Equal("451 4.7.1 the mail can't be checked now, try again later", await reply);
-        Assert.True(relay.Time.GetUtcNow() - before < TimeSpan.FromMinutes(11));
-        Assert.Empty(relay.Log());
+            Assert.Equal("451 4.7.1 the mail can't be checked now, try again later", await reply);
+            Assert.True(relay.Time.GetUtcNow() - before < TimeSpan.FromMinutes(11), fault);
 
-        // And it is back without a word.
-        milter.Answer = static _ => null;
-        await client.WriteAsync("RSET\r\n");
-        await client.ExpectAsync("250");
-        await client.SayAsync("MAIL FROM:<a@from.example>", "250");
-        await client.SayAsync("RCPT TO:<b@to.example>", "250");
-        await client.SayAsync("DATA", "354");
-        await client.SayAsync(MilterSession.Message + ".", "250 2.0.0 queued");
-        Assert.EndsWith("OCHMRTLLNBE", milter.Letters, StringComparison.Ordinal);
+            // And it is back without a word.
+            milter.Answer = static _ => null;
+            await client.WriteAsync("RSET\r\nMAIL FROM:<a@from.example>\r\nRCPT TO:<b@to.example>\r\nDATA\r\n");
+            foreach (string good in (string[])["250", "250", "250", "354"])
+            {
+                await client.ExpectAsync(good);
+            }
+
+            await client.SayAsync(MilterSession.Message + ".", "250 2.0.0 queued");
+            Assert.EndsWith("OCHMRTLLNBE", milter.Letters, StringComparison.Ordinal);
+            taken++;
+        }
+
+        await relay.PassTimeUntil(() => relay.Log("received").Count >= taken, "the records");
+        Assert.Equal(taken, relay.Log("received").Count);
     }
 
     [Theory]
@@ -110,7 +103,7 @@ public sealed class MilterFaultTests
         DateTimeOffset before = relay.Time.GetUtcNow();
         // In the connect stage the greeting waits, and MAIL finds a milter that is silent again.
         int waits = command == 'C' ? 2 : 1;
-        await relay.PassTimeUntil(() => reply.IsCompleted, "the answer", TimeSpan.FromSeconds(1));
+        await PassTimeUntil(relay, milter, () => reply.IsCompleted);
 
         Assert.InRange((relay.Time.GetUtcNow() - before).TotalSeconds, seconds * waits, (seconds * waits) + 8);
         Assert.StartsWith("451 4.7.1", await reply, StringComparison.Ordinal);
@@ -140,7 +133,7 @@ public sealed class MilterFaultTests
         Task<string> reply = MilterSession.TryAsync(client);
         await Eventually.True(() => milter.Letters.EndsWith('E'), "the end of the message");
         DateTimeOffset before = relay.Time.GetUtcNow();
-        await relay.PassTimeUntil(() => reply.IsCompleted, "the answer", TimeSpan.FromSeconds(1));
+        await PassTimeUntil(relay, milter, () => reply.IsCompleted);
 
         Assert.StartsWith("451 4.7.1", await reply, StringComparison.Ordinal);
         Assert.InRange((relay.Time.GetUtcNow() - before).TotalSeconds, 590, 620);
@@ -181,6 +174,22 @@ public sealed class MilterFaultTests
             await relay.StartAsync();
             await using TestClient client = relay.Connect();
             Assert.StartsWith("451 4.7.1", await MilterSession.TryAsync(client), StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Time passes only while the milter is what is waited for: on a busy machine the client would seem idle otherwise.</summary>
+    private static async Task PassTimeUntil(EngineFixture relay, ScriptedMilter milter, Func<bool> condition)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(40));
+        while (!condition())
+        {
+            Assert.False(limit.IsCancellationRequested, "no answer came");
+            if (milter.IsStuck)
+            {
+                relay.Time.Advance(TimeSpan.FromSeconds(1));
+            }
+
+            await Eventually.Within(static () => ThreadPool.PendingWorkItemCount == 0, TimeSpan.FromMilliseconds(2));
         }
     }
 }

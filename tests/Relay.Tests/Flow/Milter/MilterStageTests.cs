@@ -17,6 +17,7 @@ public sealed class MilterStageTests
         await client.SayAsync("QUIT", "221");
         await Eventually.True(() => milter.Letters.EndsWith('Q'), "the farewell");
 
+        await relay.PassTimeUntil(() => relay.Log("received").Count == 1, "the record");
         string id = relay.Log("received")[0].GetProperty("id").GetString()!;
         string[] heard = [.. milter.Heard];
         Assert.StartsWith("O", heard[0], StringComparison.Ordinal);
@@ -89,7 +90,7 @@ public sealed class MilterStageTests
         Assert.Equal(expected, await MilterSession.TryAsync(client));
         if (expected.StartsWith("421", StringComparison.Ordinal))
         {
-            await client.ExpectCloseAsync();
+            await relay.PassTimeUntil(() => client.Session.IsCompleted, "the end");
         }
         else if (command != 'C')
         {
@@ -166,15 +167,17 @@ public sealed class MilterStageTests
         await client.SayAsync("EHLO client.example", "250");
         await client.SayAsync("MAIL FROM:<a@from.example>", "250");
         await client.SayAsync("RCPT TO:<b@to.example>", "250");
-        await client.SayAsync("BDAT 10\r\nX: y\r\n\r\nab", "250");
-        await client.SayAsync("BDAT 2 LAST\r\n\r\n", "250 2.0.0 queued");
+        await client.WriteAsync("BDAT 10\r\nX: y\r\n\r\nabBDAT 2 LAST\r\n\r\n");
+        await client.ExpectAsync("250 2.0.0 chunk");
+        await client.ExpectAsync("250 2.0.0 queued");
         Assert.Equal("OCHMRTLNBE", milter.Letters);
 
         milter.Answer = static c => c[0] == 'T' ? ["r"] : null;
         await client.SayAsync("MAIL FROM:<a@from.example>", "250");
         await client.SayAsync("RCPT TO:<b@to.example>", "250");
-        await client.SayAsync("BDAT 4\r\nQUIT", "550 5.7.1 refused by a content filter");
-        await client.SayAsync("BDAT 4 LAST\r\nQUIT", "503");
+        await client.WriteAsync("BDAT 4\r\nQUITBDAT 4 LAST\r\nQUIT");
+        await client.ExpectAsync("550 5.7.1 refused by a content filter");
+        await client.ExpectAsync("503");
         await client.SayAsync("NOOP", "250");
     }
 
