@@ -12,6 +12,9 @@ internal sealed class CommitQueue(SpoolCondition condition)
 
     private readonly object _gate = new();
     private readonly SettlementBuffer _settlements = new();
+
+    /// <summary>Messages of which a copy is being made, and the segment where it will be.</summary>
+    private readonly Dictionary<SpooledMessage, long> _copying = [];
     private List<SpoolTransaction> _transactions = [];
     private List<TaskCompletionSource> _flushes = [];
     private long _settleBy;
@@ -53,11 +56,7 @@ internal sealed class CommitQueue(SpoolCondition condition)
             updates = message.Ordered > 0 ? Kept(message, updates) : updates;
             message.Apply(updates);
             bool gone = message.Unsettled == 0;
-            if (BeginSettlement())
-            {
-                _settlements.Add(message, message.Segment!.Number, gone ? [] : updates);
-            }
-
+            Record(message, gone ? [] : updates);
             return gone;
         }
     }
@@ -73,11 +72,7 @@ internal sealed class CommitQueue(SpoolCondition condition)
             }
 
             message.End();
-            if (BeginSettlement())
-            {
-                _settlements.Add(message, message.Segment!.Number, []);
-            }
-
+            Record(message, []);
             return true;
         }
     }
@@ -98,9 +93,9 @@ internal sealed class CommitQueue(SpoolCondition condition)
 
             ReadOnlySpan<RecipientUpdate> updates = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(changed);
             message.Apply(updates);
-            if (changed.Count > 0 && BeginSettlement())
+            if (changed.Count > 0)
             {
-                _settlements.Add(message, message.Segment!.Number, updates);
+                Record(message, updates);
             }
         }
 
@@ -136,22 +131,44 @@ internal sealed class CommitQueue(SpoolCondition condition)
         }
     }
 
-    /// <summary>From now on the copy is the message. What has changed since it was made (see <see cref="TryCopy"/>) is recorded of the copy as well.</summary>
-    internal void Move(SpooledMessage message, Segment from, Segment to, long offset, RecordHeader record, ushort changes)
+    /// <summary>
+    /// A copy with what <see cref="TryCopy"/> gave is about to be written to a segment. What changes from now on is recorded of the message where it is and of the copy: whichever of them a crash leaves, that is known of it as
+    /// soon as it is durable. False when something has changed since.
+    /// </summary>
+    internal bool BeginCopy(SpooledMessage message, ushort changes, long to)
     {
         lock (_gate)
         {
-            bool gone = message.Unsettled == 0;
-            if (!gone)
+            if (message.Changes != changes)
+            {
+                return false;
+            }
+
+            _copying.Add(message, to);
+            return true;
+        }
+    }
+
+    /// <summary>The copies that were begun, and are no messages yet, came to nothing.</summary>
+    internal void DropCopies()
+    {
+        lock (_gate)
+        {
+            _copying.Clear();
+        }
+    }
+
+    /// <summary>From now on the copy is the message.</summary>
+    internal void Move(SpooledMessage message, Segment from, Segment to, long offset, RecordHeader record)
+    {
+        lock (_gate)
+        {
+            _copying.Remove(message);
+            if (message.Unsettled > 0)
             {
                 from.Remove(message);
                 message.LieIn(to, offset, record);
                 to.Add(message);
-            }
-
-            if (message.Changes != changes && BeginSettlement())
-            {
-                _settlements.Add(message, to.Number, gone ? [] : message.States());
             }
         }
     }
@@ -252,6 +269,20 @@ internal sealed class CommitQueue(SpoolCondition condition)
         }
 
         return kept;
+    }
+
+    /// <summary>Under the lock. Of recipients, or (none) that the message is gone.</summary>
+    private void Record(SpooledMessage message, ReadOnlySpan<RecipientUpdate> updates)
+    {
+        if (BeginSettlement())
+        {
+            if (_copying.TryGetValue(message, out long copy))
+            {
+                _settlements.Add(message, copy, updates, isCopy: true);
+            }
+
+            _settlements.Add(message, message.Segment!.Number, updates);
+        }
     }
 
     private bool BeginSettlement()

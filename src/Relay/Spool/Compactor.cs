@@ -5,7 +5,7 @@ namespace Relay.Spool;
 /// <summary>
 /// Tidies the log behind the committer, on a thread of its own and at its own pace. A segment that the committer has left gets its index. When more of the log is dead than is live, the sparsest
 /// segment's messages are copied into a segment for copies, and with them what its records say of messages in others; then the segment is free. A message belongs to its old place until the copy
-/// is durable, and what is settled meanwhile is said once more of the copy, durably, before the old place goes.
+/// is durable, and what is settled meanwhile is said of both places, durably, before the old one goes.
 /// </summary>
 internal sealed class Compactor(SpoolFiles files, SegmentStore segments, CommitQueue queue, SpoolCondition condition, QueueIds ids, ILogger log)
 {
@@ -94,18 +94,26 @@ internal sealed class Compactor(SpoolFiles files, SegmentStore segments, CommitQ
 
     private bool CopyMessage(Segment sparse, SpooledMessage message)
     {
-        if (!queue.TryCopy(message, out RecipientUpdate[] states, out ushort changes))
-        {
-            return true;
-        }
-
-        int own = RecordFields.MovedLength + (states.Length * RecordFields.StateLength);
-        int fieldLength = own + message.Envelope.Bytes.Length;
         int bodyLength = message.OwnFile ? 0 : (int)message.Size;
-        if (!FindRoom(sparse, RecordHeader.PaddedLength(fieldLength, bodyLength)) || !ReadBody(sparse, message, bodyLength))
+        RecipientUpdate[] states;
+        ushort changes;
+        int own;
+        int fieldLength;
+        do
         {
-            return false;
+            if (!queue.TryCopy(message, out states, out changes))
+            {
+                return true;
+            }
+
+            own = RecordFields.MovedLength + (states.Length * RecordFields.StateLength);
+            fieldLength = own + message.Envelope.Bytes.Length;
+            if (!FindRoom(sparse, RecordHeader.PaddedLength(fieldLength, bodyLength)) || !ReadBody(sparse, message, bodyLength))
+            {
+                return false;
+            }
         }
+        while (!queue.BeginCopy(message, changes, _writer!.Segment!.Number));
 
         if (_fields.Length < own)
         {
@@ -116,7 +124,7 @@ internal sealed class Compactor(SpoolFiles files, SegmentStore segments, CommitQ
         RecordType type = message.OwnFile ? RecordType.MovedLarge : RecordType.Moved;
         long offset = _writer!.Add(type, _fields.AsSpan(0, own), message.Envelope.Bytes, _body.AsSpan(0, bodyLength));
         _writer.Segment!.Speaks(sparse.Number, RecordHeader.PaddedLength(RecordFields.RemoveLength, 0));
-        _copies.Add(new Copy(message, offset, new RecordHeader(type, fieldLength, bodyLength, 0, 0), changes));
+        _copies.Add(new Copy(message, offset, new RecordHeader(type, fieldLength, bodyLength, 0, 0)));
         return _writer.Length < BatchLength || CloseBatch(sparse);
     }
 
@@ -210,7 +218,7 @@ internal sealed class Compactor(SpoolFiles files, SegmentStore segments, CommitQ
 
         foreach (Copy copy in _copies)
         {
-            queue.Move(copy.Message, sparse, _writer.Segment!, copy.Offset, copy.Record, copy.Changes);
+            queue.Move(copy.Message, sparse, _writer.Segment!, copy.Offset, copy.Record);
         }
 
         _copies.Clear();
@@ -231,6 +239,7 @@ internal sealed class Compactor(SpoolFiles files, SegmentStore segments, CommitQ
 
         _writer = null;
         _copies.Clear();
+        queue.DropCopies();
         segments.EndCopies();
         if (!Errno.IsSpace(error))
         {
@@ -240,7 +249,7 @@ internal sealed class Compactor(SpoolFiles files, SegmentStore segments, CommitQ
         return false;
     }
 
-    /// <summary>Waits until what was settled during the copying, and said once more, is durable.</summary>
+    /// <summary>Waits until what was settled during the copying is durable.</summary>
     private bool Flush()
     {
         while (true)
@@ -261,5 +270,5 @@ internal sealed class Compactor(SpoolFiles files, SegmentStore segments, CommitQ
         }
     }
 
-    private readonly record struct Copy(SpooledMessage Message, long Offset, RecordHeader Record, ushort Changes);
+    private readonly record struct Copy(SpooledMessage Message, long Offset, RecordHeader Record);
 }

@@ -18,11 +18,13 @@ internal sealed class SettlementBuffer
 
     internal bool IsEmpty => Length == 0;
 
-    /// <summary>New states of some recipients, or (none) that the message is gone. The segment is that of the message's record.</summary>
-    internal void Add(SpooledMessage message, long segment, ReadOnlySpan<RecipientUpdate> states)
+    /// <summary>
+    /// New states of some recipients, or (none) that the message is gone. The segment is that of the message's record, or of a copy of it: then the message's own file doesn't go with this entry, but with the other one, behind it.
+    /// </summary>
+    internal void Add(SpooledMessage message, long segment, ReadOnlySpan<RecipientUpdate> states, bool isCopy = false)
     {
         Span<byte> fields = states.IsEmpty
-            ? Entry(RecordType.Remove, message.OwnFile, RecordFields.RemoveLength)
+            ? Entry(RecordType.Remove, message.OwnFile && !isCopy, RecordFields.RemoveLength)
             : Entry(RecordType.Update, unlink: false, RecordFields.UpdateLength + (states.Length * RecordFields.StateLength));
         RecordFields.WriteSubject(fields, message.Id, segment);
         RecordFields.WriteStates(fields[RecordFields.UpdateLength..], states);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 
@@ -13,7 +14,7 @@ internal sealed class RawClient : IDisposable
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     private readonly TcpClient _tcp;
-    private readonly LineStream _wire;
+    private LineStream _wire;
 
     private RawClient(TcpClient tcp)
     {
@@ -21,16 +22,21 @@ internal sealed class RawClient : IDisposable
         _wire = new LineStream(tcp.GetStream());
     }
 
-    /// <summary>Connects and reads the greeting.</summary>
-    public static async Task<RawClient> ConnectAsync(IPEndPoint server, string? from = null)
+    /// <summary>Connects and reads the greeting, which comes in TLS where that is <paramref name="implicitTls"/>.</summary>
+    public static async Task<RawClient> ConnectAsync(IPEndPoint server, string? from = null, bool implicitTls = false)
     {
         using CancellationTokenSource limit = Deadline();
-        var tcp = from is null ? new TcpClient() : new TcpClient(new IPEndPoint(IPAddress.Parse(from), 0));
+        var tcp = from is null ? new TcpClient(server.AddressFamily) : new TcpClient(new IPEndPoint(IPAddress.Parse(from), 0));
         try
         {
             tcp.NoDelay = true;
             await tcp.ConnectAsync(server, limit.Token);
             var client = new RawClient(tcp);
+            if (implicitTls)
+            {
+                await client.BeginTlsAsync(limit.Token);
+            }
+
             string greeting = await client.ReplyAsync();
             Assert.StartsWith("220 ", greeting, StringComparison.Ordinal);
             return client;
@@ -79,6 +85,14 @@ internal sealed class RawClient : IDisposable
         Assert.StartsWith("250", reply, StringComparison.Ordinal);
     }
 
+    /// <summary>STARTTLS and the handshake; whatever certificate comes is taken.</summary>
+    public async Task StartTlsAsync()
+    {
+        Assert.StartsWith("220 ", await CommandAsync("STARTTLS"), StringComparison.Ordinal);
+        using CancellationTokenSource limit = Deadline();
+        await BeginTlsAsync(limit.Token);
+    }
+
     /// <summary>
     /// One transaction, with MAIL, RCPT and DATA in one flight (RFC 2920). The content is dot-stuffed here and must end with CRLF. Gives the reply to the end of data, or the first
     /// refusal; a broken connection is an IOException.
@@ -110,6 +124,15 @@ internal sealed class RawClient : IDisposable
     }
 
     public void Dispose() => _tcp.Dispose();
+
+    private async Task BeginTlsAsync(CancellationToken cancel)
+    {
+        // Disposed with the connection below it.
+        var tls = new SslStream(_tcp.GetStream(), leaveInnerStreamOpen: false);
+        await tls.AuthenticateAsClientAsync(
+            new SslClientAuthenticationOptions { TargetHost = "relay.test", RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null }, cancel);
+        _wire = new LineStream(tls);
+    }
 
     private static CancellationTokenSource Deadline() => new(Limit, TimeProvider.System);
 

@@ -40,7 +40,7 @@ internal sealed class RelayProcess : IAsyncDisposable
 
     public IReadOnlyList<string> Output => Process.Output;
 
-    /// <summary>The listeners in the order of the configuration.</summary>
+    /// <summary>The listeners in the order of the configuration, those for submission behind the others.</summary>
     public IReadOnlyList<IPEndPoint> Listeners { get; private set; } = [];
 
     public IPEndPoint Listener => Listeners[0];
@@ -156,12 +156,13 @@ internal sealed class RelayProcess : IAsyncDisposable
         string[] command = [.. _wrapper, "dotnet", Dll, "serve", "--config", ConfigFile];
         _process = ToolProcess.Start(command[0], command[1..], environment: _environment, folder: Folder);
         string ready = await _process.LineAsync(line => line.StartsWith("ready ", StringComparison.Ordinal), "the ready line", ReadyLimit);
+        Listeners = [];
         foreach (string[] pair in ready.Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(word => word.Split('=', 2)))
         {
             switch (pair[0])
             {
                 case "relay" or "submission":
-                    Listeners = [.. pair[1].Split(',').Select(IPEndPoint.Parse)];
+                    Listeners = [.. Listeners, .. pair[1].Split(',').Select(IPEndPoint.Parse)];
                     break;
                 case "admin":
                     Admin = new Uri($"http://{pair[1]}/");

@@ -104,6 +104,64 @@ public sealed class SpoolCompactionTests
         Assert.Equal(others.Count + (entirely ? 0 : 1), again.Recovered.Count);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_is_settled_durably_while_it_is_copied_stays_settled_when_the_power_is_cut_before_the_copy_is_the_message(bool entirely)
+    {
+        TestSpool? spool = null;
+        SpooledMessage? message = null;
+        byte[] body = TestSpool.Body(1, 500);
+        var cuts = new List<FaultyStorage>();
+        bool copied = false;
+        bool settled = false;
+        bool durable = false;
+        var disk = new SyncedStorage(
+            _disk,
+            octets => copied |= Thread.CurrentThread.Name == Compactor && octets.IndexOf(body) >= 0,
+            () =>
+            {
+                if (copied && !settled && Thread.CurrentThread.Name == Compactor)
+                {
+                    settled = true;
+                    spool!.Settle(message!, 0);
+                    if (entirely)
+                    {
+                        spool.Settle(message!, 1);
+                    }
+
+                    spool.Spool.FlushAsync().AsTask().GetAwaiter().GetResult();
+                    Volatile.Write(ref durable, true);
+                }
+            },
+            () =>
+            {
+                if (Volatile.Read(ref durable))
+                {
+                    lock (cuts)
+                    {
+                        cuts.Add(_disk.Crash(null));
+                    }
+                }
+            });
+        await using (spool = TestSpool.Open(disk))
+        {
+            message = await spool.Store(body, TestSpool.Envelope("a@example.net", "b@example.net"));
+            string first = System.IO.Path.GetFileName(message.Segment!.Path);
+            await SpoolRecoveryTests.Fill(spool, 8);
+            await Sparse(spool, 10);
+            await TestSpool.Until(() => Volatile.Read(ref durable) && !_disk.Names(TestSpool.Folder).Contains(first));
+            Volatile.Write(ref durable, false);
+        }
+
+        Assert.NotEmpty(cuts);
+        foreach (FaultyStorage cut in cuts)
+        {
+            await using TestSpool again = TestSpool.Open(cut);
+            Assert.Equal(entirely ? [] : [1], again.Recovered.Where(m => m.Message.Id == message.Id).SelectMany(static m => m.Pending).Select(static p => p.Recipient));
+        }
+    }
+
     [Fact]
     public async Task A_body_can_be_read_at_any_moment_of_its_move()
     {

@@ -1,0 +1,318 @@
+"""The relays that are compared: how each is started in a folder of its own, as a smart-host relay from one loopback address to another, and what its 250 promises."""
+
+import os
+import shutil
+import subprocess
+import textwrap
+
+HOST = "127.0.0.1"
+PORT = 2525
+SINK_PORT = 2526
+
+
+class Relay:
+    """One relay. `start` gives its process; what else it forks is found by its control group."""
+
+    name = ""
+    promise = ""
+    # A relay that can't take the whole load in reasonable time gets a part of the messages.
+    share = 1.0
+    # Connections at once that it can take where each brings one message.
+    single_sessions = 1000
+
+    def __init__(self, root, encrypted=False):
+        self.root = root
+        self.encrypted = encrypted
+
+    def missing(self):
+        """Why it can't be measured here, or None."""
+        return None
+
+    def start(self, work):
+        raise NotImplementedError
+
+    def stop(self, work, process):
+        process.terminate()
+
+    def peer(self, name):
+        return os.path.join(self.root, "artifacts", "peers", name)
+
+
+def write(path, text, mode=0o644):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(textwrap.dedent(text))
+    os.chmod(path, mode)
+
+
+def spawn(work, command, **more):
+    log = open(os.path.join(work, "log"), "ab")
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **more)
+
+
+def private(work, binds, command):
+    """The command in a mount namespace where some folders of ours stand in the places that the program has compiled in."""
+    script = "".join(f'mount --bind "{ours}" "{place}"; ' for ours, place in binds) + 'exec "$@"'
+    return spawn(work, ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", script, "sh", *command])
+
+
+class ThisRelay(Relay):
+    name = "relay"
+    promise = "on disk (fdatasync before 250)"
+    durability = "sync"
+    wrapper = ()
+
+    def start(self, work):
+        tls = "starttls" if self.encrypted else "none"
+        write(os.path.join(work, "relay.toml"), f"""
+            hostname = "relay.test"
+            [spool]
+            path = "{work}/spool"
+            durability = "{self.durability}"
+            [[listener]]
+            address = "{HOST}:{PORT}"
+            tls = "{tls}"
+            [delivery]
+            tls = "none"
+            [[route]]
+            domain = "*"
+            next_hop = "smtp://{HOST}:{SINK_PORT}"
+            tls = "{"opportunistic" if self.encrypted else "none"}"
+            [admin]
+            address = "{HOST}:0"
+            [limits]
+            connections_per_address = 20000
+            [log]
+            deliveries = "{work}/deliveries.jsonl"
+            """)
+        return spawn(work, [*self.wrapper, "dotnet", os.path.join(self.root, "src/Relay.Daemon/bin/Release/net10.0/relay.dll"), "serve", "--config", os.path.join(work, "relay.toml")])
+
+
+class ThisRelayUnsynced(ThisRelay):
+    name = "relay, durability os"
+    promise = "in the kernel's memory"
+    durability = "os"
+
+
+class PostfixDefault(Relay):
+    name = "postfix, as it comes"
+    promise = "on disk (fsync before 250)"
+    extra = ""
+
+    def missing(self):
+        return None if shutil.which("postfix", path="/usr/sbin:/usr/bin") else "postfix is not installed"
+
+    def start(self, work):
+        for folder in ("etc", "spool", "data"):
+            os.makedirs(os.path.join(work, folder), exist_ok=True)
+        shutil.chown(os.path.join(work, "data"), "postfix")
+        tls = ""
+        if self.encrypted:
+            certificate(work)
+            tls = f"smtpd_tls_security_level = may\nsmtpd_tls_chain_files = {work}/tls.pem\nsmtp_tls_security_level = may\nsmtp_tls_session_cache_database = btree:$data_directory/out\n"
+        with open(os.path.join(work, "etc/main.cf"), "w", encoding="utf-8") as main:
+            main.write(textwrap.dedent(f"""\
+                compatibility_level = 3.6
+                queue_directory = {work}/spool
+                data_directory = {work}/data
+                daemon_directory = /usr/lib/postfix/sbin
+                maillog_file_prefixes = {work}
+                maillog_file = {work}/maillog
+                myhostname = relay.test
+                mydestination =
+                alias_maps =
+                inet_interfaces = {HOST}
+                inet_protocols = ipv4
+                mynetworks = 127.0.0.0/8
+                relayhost = [{HOST}]:{SINK_PORT}
+                smtp_host_lookup = native
+                """) + tls + textwrap.dedent(self.extra))
+        services = ["pickup unix n - n 60 1 pickup", "cleanup unix n - n - 0 cleanup", "qmgr unix n - n 300 1 qmgr", "rewrite unix - - n - - trivial-rewrite", "bounce unix - - n - 0 bounce",
+                    "defer unix - - n - 0 bounce", "trace unix - - n - 0 bounce", "proxymap unix - - n - - proxymap", "smtp unix - - n - - smtp", "relay unix - - n - - smtp",
+                    "error unix - - n - - error", "retry unix - - n - - error", "anvil unix - - n - 1 anvil", "scache unix - - n - 1 scache", "tlsmgr unix - - n 1000? 1 tlsmgr", "postlog unix-dgram n - n - 1 postlogd"]
+        write(os.path.join(work, "etc/master.cf"), f"{HOST}:{PORT} inet n - n - - smtpd\n" + "\n".join(services) + "\n")
+        return spawn(work, ["/usr/sbin/postfix", "-c", os.path.join(work, "etc"), "start-fg"])
+
+    def stop(self, work, process):
+        subprocess.run(["/usr/sbin/postfix", "-c", os.path.join(work, "etc"), "stop"], check=False, capture_output=True)
+
+
+class Postfix(PostfixDefault):
+    """More processes, nothing looked up, rewritten or held back; 20 connections to the sink, since 50 were slower here, and so was handing connections on through scache."""
+
+    name = "postfix, tuned"
+    extra = """\
+        default_process_limit = 200
+        max_use = 10000
+        in_flow_delay = 0
+        qmgr_message_active_limit = 100000
+        qmgr_message_recipient_limit = 100000
+        initial_destination_concurrency = 20
+        smtp_destination_concurrency_limit = 20
+        smtp_destination_recipient_limit = 100
+        smtp_connection_cache_on_demand = no
+        smtp_dns_support_level = disabled
+        smtpd_peername_lookup = no
+        smtpd_client_connection_count_limit = 0
+        smtpd_recipient_restrictions = permit_mynetworks, reject
+        smtpd_relay_restrictions = permit_mynetworks, reject
+        local_header_rewrite_clients =
+        local_recipient_maps =
+        receive_override_options = no_address_mappings, no_header_body_checks
+        message_size_limit = 50000000
+        """
+
+
+class Exim(Relay):
+    name = "exim"
+    promise = "on disk (fsync before 250)"
+    share = 0.2
+
+    def missing(self):
+        return None if os.path.exists(self.binary()) else "exim4 is not unpacked"
+
+    def binary(self):
+        return os.path.join(self.peer("exim4-daemon-light"), "usr/sbin/exim4")
+
+    def start(self, work):
+        user = "nobody"
+        for folder in ("etc", "spool", "exim-log"):
+            os.makedirs(os.path.join(work, folder), exist_ok=True)
+        shutil.chown(os.path.join(work, "spool"), user, "nogroup")
+        shutil.chown(os.path.join(work, "exim-log"), user, "nogroup")
+        write(os.path.join(work, "etc/exim4.conf"), f"""\
+            exim_user = {user}
+            exim_group = nogroup
+            exim_path = {self.binary()}
+            spool_directory = {work}/spool
+            log_file_path = {work}/exim-log/%slog
+            pid_file_path = {work}/exim.pid
+            primary_hostname = relay.test
+            local_interfaces = {HOST}
+            daemon_smtp_ports = {PORT}
+            keep_environment =
+            host_lookup =
+            rfc1413_query_timeout = 0s
+            tls_advertise_hosts =
+            dkim_verify_signers =
+            smtp_accept_max = 300
+            smtp_accept_max_per_connection = 0
+            smtp_accept_queue_per_connection = 0
+            smtp_connect_backlog = 300
+            recipients_max = 1000
+            split_spool_directory = true
+            message_logs = false
+            message_size_limit = 50M
+            acl_smtp_rcpt = accept
+            begin routers
+            smarthost:
+              driver = manualroute
+              route_list = * {HOST}::{SINK_PORT}
+              self = send
+              transport = out
+            begin transports
+            out:
+              driver = smtp
+              allow_localhost
+              hosts_avoid_tls = *
+              hosts_try_chunking =
+              connection_max_messages = 500
+            begin retry
+            * * F,1h,1m
+            """)
+        os.makedirs("/etc/exim4", exist_ok=True)
+        return private(work, [(os.path.join(work, "etc"), "/etc/exim4")], [self.binary(), "-bdf", "-q1m"])
+
+
+class OpenSmtpd(Relay):
+    name = "opensmtpd"
+    promise = "none (no fsync before 250)"
+    # It listens with a backlog of five: of more clients that come at once some wait for TCP's retransmission, a second and more.
+    single_sessions = 6
+
+    def missing(self):
+        return None if os.path.exists(self.binary()) else "opensmtpd is not unpacked"
+
+    def binary(self):
+        return os.path.join(self.peer("opensmtpd"), "usr/sbin/smtpd")
+
+    def start(self, work):
+        for user in ("opensmtpd", "opensmtpq"):
+            subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/var/lib/opensmtpd/empty", "--shell", "/usr/sbin/nologin", user], check=False, capture_output=True)
+        for folder in ("/var/spool/smtpd", "/var/lib/opensmtpd/empty"):
+            os.makedirs(folder, mode=0o711, exist_ok=True)
+        for folder in ("queue-root", "run"):
+            os.makedirs(os.path.join(work, folder), mode=0o711, exist_ok=True)
+        limits = "".join(f"mta limit max-conn-per-{what} 200\n" for what in ("host", "route", "source", "connector", "relay", "domain"))
+        limits += "".join(f"mta limit conn-delay-{what} 0\n" for what in ("host", "route", "source", "connector", "relay", "domain"))
+        write(os.path.join(work, "smtpd.conf"), f"""\
+            listen on {HOST} port {PORT} hostname relay.test
+            smtp max-message-size 50M
+            smtp limit max-mails 1000000
+            smtp limit max-rcpt 1000
+            mta max-deferred 100000
+            mta limit session-mail-max 10000
+            mta limit session-transaction-delay 0
+            scheduler limit max-inflight 50000
+            action "out" relay host smtp://{HOST}:{SINK_PORT} helo relay.test
+            match from any for any action "out"
+            """)
+        with open(os.path.join(work, "smtpd.conf"), "r+", encoding="utf-8") as file:
+            text = file.read()
+            file.seek(0)
+            file.write(limits + text)
+        write(os.path.join(work, "resolv.conf"), "lookup file\n")
+        return private(
+            work, [(os.path.join(work, "queue-root"), "/var/spool/smtpd"), (os.path.join(work, "run"), "/run"), (os.path.join(work, "resolv.conf"), "/etc/resolv.conf")],
+            [self.binary(), "-d", "-f", os.path.join(work, "smtpd.conf")])
+
+
+class Haraka(Relay):
+    name = "haraka"
+    promise = "on disk (fsync before 250)"
+    share = 0.5
+
+    def missing(self):
+        return None if os.path.exists(os.path.join(self.package(), "bin/haraka")) and shutil.which("node") else "haraka is not installed"
+
+    def package(self):
+        return os.path.join(self.peer("haraka"), "node_modules/haraka")
+
+    def start(self, work):
+        shutil.copytree(os.path.join(self.package(), "config"), os.path.join(work, "config"))
+        for folder in ("plugins", "queue"):
+            os.makedirs(os.path.join(work, folder))
+        settings = {
+            "smtp.ini": f"listen={HOST}:{PORT}\nnodes=cpus\ninactivity_timeout=60\n",
+            "outbound.ini": "[main]\nconcurrency_max=100\nenable_tls=false\nlocal_mx_ok=true\nconnect_timeout=30\n",
+            "log.ini": "[main]\nlevel=notice\n",
+            "me": "relay.test\n",
+            "queue_dir": f"{work}/queue\n",
+            "host_list": "",
+            "plugins": "smart_host\n",
+        }
+        for name, text in settings.items():
+            write(os.path.join(work, "config", name), text)
+        write(os.path.join(work, "plugins/smart_host.js"), f"""\
+            exports.register = function () {{
+              this.register_hook('connect', 'trust')
+              this.register_hook('get_mx', 'next_hop')
+            }}
+            exports.trust = (next, connection) => {{ connection.relaying = true; next() }}
+            exports.next_hop = (next, hmail, domain) => next(OK, {{ priority: 0, exchange: '{HOST}', port: {SINK_PORT} }})
+            """)
+        return spawn(work, ["node", os.path.join(self.package(), "bin/haraka"), "-c", work], cwd=work)
+
+
+def certificate(work):
+    """A key and a certificate of its own in one file."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=relay.test", "-days", "2", "-keyout", f"{work}/tls.key", "-out", f"{work}/tls.crt"],
+        check=True, capture_output=True)
+    with open(f"{work}/tls.pem", "w", encoding="ascii") as pem:
+        for part in ("key", "crt"):
+            with open(f"{work}/tls.{part}", encoding="ascii") as file:
+                pem.write(file.read())
+    os.chmod(f"{work}/tls.pem", 0o600)
+
+
+ALL = {"relay": ThisRelay, "relay-os": ThisRelayUnsynced, "postfix": Postfix, "postfix-default": PostfixDefault, "exim": Exim, "opensmtpd": OpenSmtpd, "haraka": Haraka}
