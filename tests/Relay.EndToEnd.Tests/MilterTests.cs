@@ -62,8 +62,8 @@ public sealed partial class MilterTests : IDisposable
         Assert.StartsWith("250 ", await elsewhere.SendMessageAsync("a@from.test", "bad@to.test", changed), StringComparison.Ordinal);
         ArrivedMessage good = await server.MessageAsync(static m => m.ForwardPaths.Contains("good@to.test"), "the good one");
         ArrivedMessage bad = await server.MessageAsync(static m => m.ForwardPaths.Contains("bad@to.test"), "the bad one");
-        Assert.Contains("dkim=pass", good.Header("Authentication-Results"), StringComparison.Ordinal);
-        Assert.Contains("dkim=fail", bad.Header("Authentication-Results"), StringComparison.Ordinal);
+        Assert.Matches("Authentication-Results: relay\\.test;\\s+dkim=pass", good.Text);
+        Assert.Matches("Authentication-Results: relay\\.test;\\s+dkim=fail", bad.Text);
     }
 
     [Fact]
@@ -95,7 +95,7 @@ public sealed partial class MilterTests : IDisposable
         int port = FreePort.On("127.0.0.1");
         await using MilterProgram ours = await MilterProgram.RecorderAsync();
         await using MilterProgram theirs = await MilterProgram.RecorderAsync();
-        await using PostfixInstance postfix = await PostfixInstance.StartAsync("127.0.0.1", port, $"smtpd_milters = inet:127.0.0.1:{theirs.Port}\n    milter_default_action = tempfail\n");
+        await using PostfixInstance postfix = await PostfixInstance.StartAsync("127.0.0.1", port, $"smtpd_milters = inet:127.0.0.1:{theirs.Port}");
         await using RelayProcess relay = await RelayProcess.StartAsync(new RelaySettings { Tables = ours.Table, Access = "relay_from = []\nrelay_domains = [\"post.test\"]" });
 
         foreach (int to in (int[])[relay.Port, port])
@@ -202,8 +202,11 @@ public sealed partial class MilterTests : IDisposable
 
     private static Task<string> SendAsync(RawClient client, string to) => client.SendMessageAsync("a@from.test", to + "@to.test", Bytes("Subject: x\r\n\r\nx\r\n"));
 
-    /// <summary>What was heard but for macros and the greeting's own, in order; that the body came rather than how.</summary>
-    private static IEnumerable<string> Commands(MilterProgram milter) => milter.Output.Where(static line => line[0] != 'D').Select(static line => Connect().Replace(line, "C"));
+    /// <summary>
+    /// What was heard, in order, but for macros, ports, and the header fields that Postfix adds. Without ABORT: Postfix says it at the end of every transaction, also of one that has ended for the milter; the relay where one is abandoned, with what comes next.
+    /// </summary>
+    private static IEnumerable<string> Commands(MilterProgram milter) =>
+        milter.Output.Where(static line => line[0] is not ('D' or 'A') && !Added().IsMatch(line)).Select(static line => Connect().Replace(line, "C"));
 
     private static Dictionary<string, string> Macros(MilterProgram milter, string stage)
     {
@@ -221,6 +224,9 @@ public sealed partial class MilterTests : IDisposable
     }
 
     private static byte[] Bytes(string text) => Encoding.Latin1.GetBytes(text);
+
+    [GeneratedRegex("^L(?:Message-Id|Date|From)\\|", RegexOptions.None, 1000)]
+    private static partial Regex Added();
 
     [GeneratedRegex("^C.*$", RegexOptions.None, 1000)]
     private static partial Regex Connect();

@@ -76,14 +76,14 @@ public static class MilterWriter
 
     /// <summary>
     /// A header field as the data of <see cref="MilterCommand.Header"/>, from how it stands in a message: lines of its value end with LF alone, and NUL, which would end it, is left out. Without
-    /// <paramref name="leadingSpace"/> white space behind the colon isn't part of it.
+    /// <paramref name="leadingSpace"/> the one space behind the colon isn't part of it.
     /// </summary>
     public static void HeaderData(IBufferWriter<byte> data, ReadOnlySpan<byte> field, int nameLength, bool leadingSpace)
     {
         Text(data, field[..nameLength]);
         ReadOnlySpan<byte> value = field[(field.IndexOf((byte)':') + 1)..];
         value = value.EndsWith("\r\n"u8) ? value[..^2] : value;
-        value = leadingSpace ? value : value.TrimStart(" \t"u8);
+        value = leadingSpace || !value.StartsWith(" "u8) ? value : value[1..];
         while (!value.IsEmpty)
         {
             int end = value.IndexOfAny((byte)'\r', (byte)0);

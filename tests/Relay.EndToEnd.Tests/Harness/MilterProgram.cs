@@ -141,9 +141,16 @@ internal sealed class MilterProgram : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_process is not null)
+        if (_process is { } process)
         {
-            await _process.DisposeAsync();
+            if (!process.HasExited)
+            {
+                // Rspamd has children of its own, which only it can end.
+                await process.TerminateAsync();
+                await process.ExitAsync();
+            }
+
+            await process.DisposeAsync();
         }
 
         _folder.Dispose();

@@ -52,7 +52,7 @@ public class MilterPacketTests
         Assert.Equal("unknown\0U", Data(w => MilterWriter.ConnectData(w, "unknown", (IPEndPoint?)null)));
         Assert.Equal("<a@b>\0SIZE=1\0BODY=8BITMIME\0", Data(w => MilterWriter.PathData(w, "a@b"u8, " SIZE=1 \tBODY=8BITMIME "u8)));
         Assert.Equal("<>\0", Data(w => MilterWriter.PathData(w, [], [])));
-        Assert.Equal("Subject\0one\n\ttwo\0", Data(w => MilterWriter.HeaderData(w, Octets("Subject: \tone\r\n\ttwo\0\r\n"), 7, false)));
+        Assert.Equal("Subject\0\tone\n\ttwo\0", Data(w => MilterWriter.HeaderData(w, Octets("Subject: \tone\r\n\ttwo\0\r\n"), 7, false)));
         Assert.Equal("Subject\0 \tone\0", Data(w => MilterWriter.HeaderData(w, "Subject : \tone\r\n"u8, 7, true)));
     }
 

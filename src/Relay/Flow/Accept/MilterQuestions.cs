@@ -1,3 +1,4 @@
+using System.Net;
 using Relay.Flow.Milter;
 using Relay.Protocol.Smtp;
 
@@ -91,7 +92,7 @@ internal sealed class MilterQuestions(SessionMilters milters, SessionClient clie
     {
         MilterClientInfo info = milters.Info;
         info.Client = client.EndPoint;
-        info.ClientName = client.Name;
+        info.ClientName = client.Name ?? (IPAddress.IsLoopback(client.EndPoint.Address) ? "localhost" : null);
         info.IsTrusted = client.IsTrusted;
         info.Hello = client.HelloText;
         info.Login = client.Login;

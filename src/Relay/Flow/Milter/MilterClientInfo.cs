@@ -40,5 +40,5 @@ internal sealed class MilterClientInfo
     public Protocol.Smtp.Reply? RecipientRefusal { get; set; }
 
     /// <summary>As a milter gets it: an address in brackets where there is no name (libmilter's xxfi_connect).</summary>
-    public string ShownName => ClientName ?? (IPAddress.IsLoopback(Client.Address) ? "localhost" : $"[{Client.Address}]");
+    public string ShownName => ClientName ?? $"[{Client.Address}]";
 }

@@ -59,7 +59,7 @@ internal static class MilterMacros
     {
         "j" or "daemon_name" => info.Hostname,
         "daemon_addr" or "if_addr" => IsAny(info.Listener.Address) ? null : info.Listener.Address.ToString(),
-        "daemon_port" => Number(info.Listener.Port),
+        "daemon_port" => info.Listener.Port == 0 ? null : Number(info.Listener.Port),
         "v" => "Relay",
         "_" => $"{info.ClientName ?? "unknown"} [{info.Client.Address}]",
         "client_addr" => info.Client.Address.ToString(),

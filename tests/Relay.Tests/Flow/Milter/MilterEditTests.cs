@@ -116,7 +116,7 @@ public sealed class MilterEditTests
         string body = relay.Server.Mail.Single().Body;
         Assert.Equal(1, keys.Verify(Encoding.Latin1.GetBytes(body)));
         Assert.EndsWith("From: a@from.example\r\nX-Checked: yes\r\n\r\n" + (newLines == 0 ? text : string.Concat(Enumerable.Repeat(line, newLines))), body, StringComparison.Ordinal);
-        Assert.Empty(Directory.GetFiles(relay.Options.Spool.Paths[0], "*.msg").Skip(1));
+        await Eventually.True(() => Directory.GetFiles(relay.Options.Spool.Paths[0], "*.msg").Length <= 1, "what was written in between is gone");
     }
 
     [Fact]

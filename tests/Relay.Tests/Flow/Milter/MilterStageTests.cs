@@ -23,7 +23,7 @@ public sealed class MilterStageTests
         Assert.StartsWith("O", heard[0], StringComparison.Ordinal);
         Assert.Equal(
         [
-            "DCj=relay.example.net|{daemon_name}=relay.example.net|{daemon_addr}=127.0.0.1|{daemon_port}=25|v=Relay|_=unknown [127.0.0.1]|{client_addr}=127.0.0.1|{client_name}=unknown|{client_port}=40000|",
+            "DCj=relay.example.net|{daemon_name}=relay.example.net|{daemon_addr}=127.0.0.1|{daemon_port}=25|v=Relay|_=localhost [127.0.0.1]|{client_addr}=127.0.0.1|{client_name}=localhost|{client_port}=40000|{client_ptr}=localhost|",
             "Clocalhost|4\u009c@127.0.0.1|",
             "Hclient.example|",
             "DM{mail_addr}=a@from.example|{mail_host}=from.example|{mail_mailer}=smtp|",
@@ -34,7 +34,7 @@ public sealed class MilterStageTests
             "T",
             "LSubject|folded\n\tover lines|",
             "LX-Empty||",
-            "LFrom|a@from.example|",
+            "LFrom| a@from.example|",
             $"DNi={id}|",
             "N",
             "BHello\r\n",
