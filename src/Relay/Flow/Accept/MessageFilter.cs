@@ -18,6 +18,11 @@ internal sealed class MessageFilter(SessionMilters milters, SessionServices serv
             return new FilterResult(signing, flags) { DiscardedBy = before };
         }
 
+        if (!milters.WantContent)
+        {
+            return new FilterResult(signing, flags);
+        }
+
         using var content = new MilterContent(services.Spool, spool, isBinary, limits.MessageSize);
         if ((content.Load() ?? await milters.FilterAsync(content).ConfigureAwait(false)) is { } refusal)
         {

@@ -29,6 +29,9 @@ internal sealed class MilterClient(MilterService service, MilterClientInfo info)
     /// <summary>Wants to hear of recipients that were refused, too.</summary>
     public bool WantsRefused => IsAsked && _connection is { } connection && (connection.Agreed.Steps & MilterSteps.RefusedRecipients) != 0;
 
+    /// <summary>Has something to say of the message of this transaction.</summary>
+    public bool WantsContent => IsAsked || _standing is not null;
+
     private bool IsAsked => !_isDoneWithSession && !_isDoneWithMessage && _standing is null;
 
     /// <summary>A session begins. A failure is told when a transaction does.</summary>

@@ -22,6 +22,9 @@ internal sealed class SessionMilters(IReadOnlyList<MilterService> services, Milt
     /// <summary>Some milter wants to hear of recipients that were refused, too.</summary>
     public bool WantsRefused => DiscardedBy is null && Array.Exists(_milters, static m => m.WantsRefused);
 
+    /// <summary>Some milter has something to say of the message of this transaction.</summary>
+    public bool WantContent => Array.Exists(_milters, static m => m.WantsContent);
+
     /// <summary>A message is about to come, under this id.</summary>
     public void Begin(string queueId) => info.QueueId = queueId;
 
