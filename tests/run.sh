@@ -9,7 +9,7 @@ cd "$root"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 PATH=$PATH:/usr/sbin:/sbin
 
 # program=package
-tools=(nmap=nmap rspamd=rspamd unbound=unbound ldns-signzone=ldnsutils opendkim=opendkim mutt=mutt postfix=postfix smtp-source=postfix smtp-sink=postfix swaks=swaks dnsmasq=dnsmasq-base openssl=openssl strace=strace mkfs.ext4=e2fsprogs mount=mount curl=curl python3=python3 ip=iproute2
+tools=(gnutls-cli=gnutls-bin nmap=nmap rspamd=rspamd unbound=unbound ldns-signzone=ldnsutils opendkim=opendkim mutt=mutt postfix=postfix smtp-source=postfix smtp-sink=postfix swaks=swaks dnsmasq=dnsmasq-base openssl=openssl strace=strace mkfs.ext4=e2fsprogs mount=mount curl=curl python3=python3 ip=iproute2
 	dovecot=dovecot-core /usr/lib/dovecot/lmtp=dovecot-lmtpd /usr/lib/dovecot/imap=dovecot-imapd /usr/lib/dovecot/pop3=dovecot-pop3d)
 
 install_tools() {

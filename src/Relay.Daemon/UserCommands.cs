@@ -55,7 +55,7 @@ internal static class UserCommands
     }
 
     private static int ChangePassword(string file, string name) =>
-        Edit(file, false, list => Find(list, file, name) is var at and >= 0 ? WithPassword(verifier => list.Users[at] = new Account(name, verifier, list.Users[at].Senders)) : Wrong);
+        Edit(file, false, list => Find(list, file, name) is var at and >= 0 ? WithPassword(verifier => list.Users[at] = new Account(name, verifier, list.Users[at].Senders) { Certificates = list.Users[at].Certificates }) : Wrong);
 
     private static int Remove(string file, string name) => Edit(file, false, list =>
     {

@@ -22,8 +22,7 @@ public sealed record EngineOptions
 
     public IReadOnlyList<ListenerOptions> Listeners { get; init; } = [];
 
-    /// <summary>Null: a self-signed certificate is made at start for listeners that speak TLS.</summary>
-    public CertificateOptions? Tls { get; init; }
+    public TlsOptions Tls { get; init; } = new();
 
     public AccessOptions Access { get; init; } = new();
 

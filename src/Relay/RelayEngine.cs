@@ -49,7 +49,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly LocalAddresses _local;
     private EngineOptions _options;
     private IDnsResolver _dns;
-    private ServerCertificate? _certificate;
+    private ServerCertificates? _certificates;
     private MessageSpool? _spool;
     private MessageQueue? _queue;
     private OutboundPool? _pool;
@@ -62,6 +62,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private QueueView? _view;
     private Task _scheduler = Task.CompletedTask;
     private Task _reporting = Task.CompletedTask;
+    private Task _watching = Task.CompletedTask;
     private Task _recovery = Task.CompletedTask;
     private Task _readBack = Task.CompletedTask;
     private volatile bool _recoveryFailed;
@@ -165,8 +166,9 @@ public sealed class RelayEngine : IAsyncDisposable
         EngineOptions options = _options;
         if (options.Listeners.Any(static l => l.Tls != ListenerTls.None))
         {
-            _certificate = ServerCertificate.Load(options.Tls, options.Hostname, _time);
-            if (_certificate.IsSelfSigned)
+            ServerCertificates certificates = _certificates = ServerCertificates.Load(options.Tls, options.Hostname, _time, _log);
+            _metrics.ObserveCertificates(certificates.Expiries);
+            if (certificates.IsSelfSigned)
             {
                 EngineLog.SelfSigned(_log, options.Hostname);
             }
@@ -189,7 +191,7 @@ public sealed class RelayEngine : IAsyncDisposable
         // First what may throw.
         var keys = DkimKeys.Load(options.Dkim);
         SslStreamCertificateContext? certificate = options.Delivery.Certificate?.Load();
-        _certificate?.Reload(options.Tls, options.Hostname, _time);
+        _certificates?.Reload(options.Tls, options.Hostname);
         if (options.Dns != _options.Dns)
         {
             _dns = _resolvers(options.Dns);
@@ -210,9 +212,9 @@ public sealed class RelayEngine : IAsyncDisposable
         _signer?.Apply(keys);
         _reporter?.Apply(options, _dns, HttpsOf(options));
         var reverse = new ReverseLookup(_dns, _time);
-        foreach ((ListenerOptions listener, SmtpConnectionHandler handler) in _handlers)
+        foreach (SmtpConnectionHandler handler in _handlers.Values)
         {
-            handler.Apply(AcceptSettingsFor(options, listener, reverse));
+            handler.Apply(options, reverse);
         }
     }
 
@@ -225,6 +227,7 @@ public sealed class RelayEngine : IAsyncDisposable
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _scheduler.ConfigureAwait(false);
         await _reporting.ConfigureAwait(false);
+        await _watching.ConfigureAwait(false);
         await _recovery.ConfigureAwait(false);
         await _readBack.ConfigureAwait(false);
         if (_delivery is { } delivery)
@@ -285,6 +288,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _metrics.ObserveRecovery(() => !_recovery.IsCompleted);
         _scheduler = queue.RunAsync(_stopping.Token);
         _reporting = reporter.RunAsync(_stopping.Token);
+        _watching = _certificates?.RunAsync(_stopping.Token) ?? Task.CompletedTask;
         var services = new SessionServices
         {
             Spool = spool,
@@ -297,12 +301,13 @@ public sealed class RelayEngine : IAsyncDisposable
             Deliveries = _deliveries,
             Time = _time,
             Log = _log,
-            Certificate = _certificate,
+            Certificates = _certificates,
+            MiltersOf = (settings, listener) => MilterService.For(settings.Milters, listener.Role == ListenerRole.Submission, _dialer, _dns, _heartbeat, _metrics, _log),
             Stopping = _stopping.Token,
         };
         foreach (ListenerOptions listener in options.Listeners)
         {
-            _handlers[listener] = new SmtpConnectionHandler(listener, services, AcceptSettingsFor(options, listener, reverse));
+            _handlers[listener] = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, reverse, services));
         }
 
         _recovery = RecoverAsync(spool, queue);
@@ -372,9 +377,6 @@ public sealed class RelayEngine : IAsyncDisposable
             }
         }
     }
-
-    private AcceptSettings AcceptSettingsFor(EngineOptions options, ListenerOptions listener, ReverseLookup reverse) => new(
-        options, listener, reverse, MilterService.For(options.Milters, listener.Role == ListenerRole.Submission, _dialer, _dns, _heartbeat, _metrics, _log));
 
     private HttpsClient HttpsOf(EngineOptions options) => new(_dns, _race, options.Delivery, _time);
 

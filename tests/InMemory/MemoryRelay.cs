@@ -55,10 +55,10 @@ internal sealed class MemoryRelay : IAsyncDisposable
             Deliveries = _deliveries,
             Time = time,
             Log = log,
-            Certificate = listener.Tls == ListenerTls.None ? null : ServerCertificate.Load(null, options.Hostname, time),
+            Certificates = listener.Tls == ListenerTls.None ? null : ServerCertificates.Load(options.Tls, options.Hostname, time, log),
             Stopping = _stopping.Token,
         };
-        _handler = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, new ReverseLookup(new DnsResolver(options.Dns, time), time), milters: null));
+        _handler = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, new ReverseLookup(new DnsResolver(options.Dns, time), time), services));
     }
 
     /// <summary>Options to begin with: one listener in clear, a small spool, no look-ups.</summary>

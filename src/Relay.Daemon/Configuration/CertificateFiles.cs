@@ -1,38 +1,28 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Relay.Flow.Accept;
 using Relay.Tls;
 
 namespace Relay.Daemon.Configuration;
 
-/// <summary>Reads the files that a configuration names, before the engine gets to see them.</summary>
+/// <summary>What the files of certificates hold, and whether listeners and certificates go together, before the engine gets to see them.</summary>
 internal static class CertificateFiles
 {
-    /// <summary>Certificates and keys: both or neither, there, readable, PEM, and made for each other.</summary>
+    /// <summary>Certificates and keys: there, readable, and made for each other. Authorities: there, and some.</summary>
     public static void Check(ConfigDraft draft, ConfigReader reader)
     {
-        Check("tls", draft.CertificatePath, draft.KeyPath, draft, reader);
-        Check("delivery", draft.ClientCertificatePath, draft.ClientKeyPath, draft, reader);
-    }
-
-    private static void Check(string section, string? certificatePath, string? keyPath, ConfigDraft draft, ConfigReader reader)
-    {
-        if (certificatePath is null && keyPath is null)
+        Check("tls", draft.Certificate, draft, reader);
+        Check("delivery", draft.DeliveryCertificate, draft, reader);
+        for (int i = 0; i < draft.Certificates.All.Count; i++)
         {
-            return;
+            Check(string.Create(CultureInfo.InvariantCulture, $"certificate[{i}]"), draft.Certificates.All[i], draft, reader);
         }
 
-        if (certificatePath is null || keyPath is null)
+        CheckAuthorities(draft, reader);
+        for (int i = 0; i < draft.Listeners.Count; i++)
         {
-            string given = keyPath is null ? "certificate" : "key";
-            reader.Fail(draft.Where($"{section}.{given}"), $"[{section}] has a {given} and no {(keyPath is null ? "key" : "certificate")}: give both or neither");
-            return;
-        }
-
-        string? certificate = TryRead(certificatePath, draft.Where($"{section}.certificate"), reader);
-        string? key = TryRead(keyPath, draft.Where($"{section}.key"), reader);
-        if (certificate is not null && key is not null)
-        {
-            CheckPair(section, certificate, key, new CertificateOptions(certificatePath, keyPath), draft, reader);
+            CheckListener(string.Create(CultureInfo.InvariantCulture, $"listener[{i}]"), draft.Listeners[i], draft, reader);
         }
     }
 
@@ -54,31 +44,77 @@ internal static class CertificateFiles
         return null;
     }
 
-    private static void CheckPair(string section, string certificate, string key, CertificateOptions paths, ConfigDraft draft, ConfigReader reader)
+    private static void Check(string section, CertificateDraft certificate, ConfigDraft draft, ConfigReader reader)
     {
-        if (key.Contains("-----BEGIN ENCRYPTED PRIVATE KEY-----", StringComparison.Ordinal))
+        if (certificate.Path is null && certificate.KeyPath is not null)
         {
-            reader.Fail(draft.Where($"{section}.key"), $"{paths.KeyPath} is encrypted: the relay starts without anybody to type a password; give it the key in clear with mode 0600");
+            reader.Fail(draft.Where($"{section}.key"), $"[{section}] has a key and no certificate: give both or neither");
+        }
+
+        if (certificate.Build() is not { } files)
+        {
             return;
         }
 
+        bool isThere = TryRead(files.CertificatePath, draft.Where($"{section}.certificate"), reader) is not null;
+        if (files.KeyPath is { } key)
+        {
+            isThere &= TryRead(key, draft.Where($"{section}.key"), reader) is not null;
+        }
+
+        if (isThere && files.Check(out bool inKey) is { } wrong)
+        {
+            reader.Fail(draft.Where(inKey && files.KeyPath is not null ? $"{section}.key" : $"{section}.certificate"), wrong);
+        }
+    }
+
+    private static void CheckAuthorities(ConfigDraft draft, ConfigReader reader)
+    {
+        Position position = draft.Where("tls.client_ca");
+        if (draft.Tls.ClientAuthorityPath is not { } path || TryRead(path, position, reader) is not { } pem)
+        {
+            return;
+        }
+
+        var authorities = new X509Certificate2Collection();
         try
         {
-            using var parsed = X509Certificate2.CreateFromPem(certificate);
+            authorities.ImportFromPem(pem);
         }
         catch (CryptographicException e)
         {
-            reader.Fail(draft.Where($"{section}.certificate"), $"{paths.CertificatePath} holds no certificate in PEM form: {e.Message}");
+            reader.Fail(position, $"{path} holds no certificates in PEM form: {e.Message}");
             return;
         }
 
-        try
+        if (authorities.Count == 0)
         {
-            using var pair = X509Certificate2.CreateFromPem(certificate, key);
+            reader.Fail(position, $"{path} holds no certificates in PEM form");
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
+
+        foreach (X509Certificate2 authority in authorities)
         {
-            reader.Fail(draft.Where($"{section}.key"), $"{paths.KeyPath} is not the private key of {paths.CertificatePath} in PEM form: {e.Message}");
+            authority.Dispose();
+        }
+    }
+
+    private static void CheckListener(string listener, ListenerDraft draft, ConfigDraft all, ConfigReader reader)
+    {
+        bool isTls = draft.Tls != ListenerTls.None;
+        if (!isTls && draft.Profile is not null)
+        {
+            reader.Fail(all.Where($"{listener}.tls_profile"), "this listener never speaks TLS: leave tls_profile out, or write tls = \"starttls\"");
+        }
+
+        if (!isTls && draft.ClientCertificate != ClientCertificateDemand.None)
+        {
+            reader.Fail(all.Where($"{listener}.client_certificate"), "this listener never speaks TLS, in which certificates are shown: leave client_certificate out, or write tls = \"starttls\"");
+        }
+
+        if (isTls && draft.Role == ListenerRole.Submission && (draft.Profile ?? all.Tls.Profile) == TlsProfile.Old)
+        {
+            // RFC 8314 §3.3: users' programs can all do better, and a server that can't would come in clear.
+            reader.Fail(all.Where(draft.Profile is null ? "tls.profile" : $"{listener}.tls_profile"), "\"old\" is for servers, on listeners with the role relay: users' programs can all do better; write tls_profile = \"intermediate\" for this one");
         }
     }
 }

@@ -33,8 +33,11 @@ internal sealed class ConfigDraft
         EngineOptions engine = options.Engine;
         Hostname = engine.Hostname;
         Spool = engine.Spool;
-        CertificatePath = engine.Tls?.CertificatePath;
-        KeyPath = engine.Tls?.KeyPath;
+        // The first one stands in [tls] unless it has names of its own.
+        int inTls = engine.Tls.Certificates is [{ Names: [] }, ..] ? 1 : 0;
+        Certificate = new CertificateDraft(engine.Tls.Certificates.Take(inTls).FirstOrDefault());
+        Certificates.AddRange(engine.Tls.Certificates.Skip(inTls).Select(static c => new CertificateDraft(c)));
+        Tls = engine.Tls;
         Access = engine.Access;
         RecipientsPath = options.RecipientsPath;
         UsersPath = options.UsersPath;
@@ -51,12 +54,11 @@ internal sealed class ConfigDraft
         Pools.AddRange(engine.Pools.Select(static p => new PoolDraft { Name = p.Name, Members = [.. p.Shares.Select(static s => new PoolMember(s.Source.Name, s.Weight))] }));
         DeliveryLogPath = engine.DeliveryLogPath;
         StatePath = engine.StatePath;
-        ClientCertificatePath = engine.Delivery.Certificate?.CertificatePath;
-        ClientKeyPath = engine.Delivery.Certificate?.KeyPath;
+        DeliveryCertificate = new CertificateDraft(engine.Delivery.Certificate);
         TlsRules.AddRange(engine.Delivery.TlsRules);
         Admin = options.Admin;
         Log = options.Log;
-        Listeners.AddRange(engine.Listeners.Select(static l => new ListenerDraft { EndPoint = l.EndPoint, Role = l.Role, Tls = l.Tls, ProxyFrom = l.ProxyFrom }));
+        Listeners.AddRange(engine.Listeners.Select(static l => new ListenerDraft { EndPoint = l.EndPoint, Role = l.Role, Tls = l.Tls, Profile = l.Profile, ClientCertificate = l.ClientCertificate, ProxyFrom = l.ProxyFrom }));
         LimitRules.AddRange(engine.Delivery.LimitRules);
         Tenants.AddRange(engine.Tenants.Select(static t => new TenantDraft { Options = t, Egress = t.Egress?.Name }));
         Milters.AddRange(engine.Milters.Select(static m => new MilterDraft(m)));
@@ -82,9 +84,13 @@ internal sealed class ConfigDraft
 
     public ListenerDraft Listener { get; set; } = new();
 
-    public string? CertificatePath { get; set; }
+    /// <summary>All of [tls] but its certificates.</summary>
+    public TlsOptions Tls { get; set; } = new();
 
-    public string? KeyPath { get; set; }
+    /// <summary>That of [tls].</summary>
+    public CertificateDraft Certificate { get; } = new();
+
+    public Entries<CertificateDraft> Certificates { get; } = new();
 
     public AccessOptions Access { get; set; } = new();
 
@@ -119,9 +125,8 @@ internal sealed class ConfigDraft
 
     public string? StatePath { get; set; }
 
-    public string? ClientCertificatePath { get; set; }
-
-    public string? ClientKeyPath { get; set; }
+    /// <summary>That of [delivery].</summary>
+    public CertificateDraft DeliveryCertificate { get; } = new();
 
     public Entries<TlsRule> TlsRules { get; } = new();
 
@@ -163,8 +168,8 @@ internal sealed class ConfigDraft
         {
             Hostname = Hostname,
             Spool = Spool,
-            Listeners = [.. Listeners.Select(static l => new ListenerOptions { EndPoint = l.EndPoint!, Role = l.Role, Tls = l.Tls, ProxyFrom = l.ProxyFrom })],
-            Tls = CertificatePath is null ? null : new CertificateOptions(CertificatePath, KeyPath!),
+            Listeners = [.. Listeners.Select(static l => new ListenerOptions { EndPoint = l.EndPoint!, Role = l.Role, Tls = l.Tls, Profile = l.Profile, ClientCertificate = l.ClientCertificate, ProxyFrom = l.ProxyFrom })],
+            Tls = Tls with { Certificates = [.. Certificates.All.Prepend(Certificate).Select(static c => c.Build()).OfType<CertificateOptions>()] },
             Access = Access,
             Accounts = Accounts,
             Limits = Limits,
@@ -175,7 +180,7 @@ internal sealed class ConfigDraft
                 LimitRules = [.. LimitRules.All],
                 TlsRules = [.. TlsRules.All],
                 Egress = EgressOf(Egress),
-                Certificate = ClientCertificatePath is null ? null : new CertificateOptions(ClientCertificatePath, ClientKeyPath!),
+                Certificate = DeliveryCertificate.Build(),
             },
             StatePath = StatePath,
             Sources = [.. Sources.Select(Build)],

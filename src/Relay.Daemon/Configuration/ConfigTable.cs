@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Net;
 using Relay.Flow;
 using Relay.Flow.Accept;
@@ -69,17 +70,38 @@ internal static class ConfigTable
                 "`relay`: port 25, for servers. `submission`: ports 587 and 465, for users, who must authenticate."),
             ConfigKey.Of("tls", ConfigTypes.ListenerTls, d => d.Listener.Tls, (d, v) => d.Listener.Tls = v,
                 "`starttls`: offered. `implicit`: from the first octet. `none`: never."),
+            ConfigKey.Of("tls_profile", ConfigTypes.TlsProfile, d => d.Listener.Profile, (d, v) => d.Listener.Profile = v, "As `profile` of `[tls]`, for this listener.", "as `[tls]` says"),
+            ConfigKey.Of("client_certificate", ConfigTypes.ClientCertificate, d => d.Listener.ClientCertificate, (d, v) => d.Listener.ClientCertificate = v,
+                "`ask`: clients are asked for a certificate, and may have none. `require`: without one that `client_ca` vouches for (or any, without `client_ca`) the handshake fails. Sessions of such a listener aren't resumed."),
             ConfigKey.Of("proxy_from", new ListType<IPNetwork>(ConfigTypes.ProxyNetwork), d => d.Listener.ProxyFrom, (d, v) => d.Listener.ProxyFrom = v,
                 "Networks of proxies: each of their connections must begin with a PROXY header (version 1 or 2), and the client it names is the one that counts."),
         ])
         {
             Items = new(d => d.Listeners.Count, (d, i) => d.Listener = d.Listeners[i], d => d.Listeners.Add(d.Listener = new ListenerDraft())),
         },
-        new("tls", "The certificate shown to clients. Without one, a self-signed certificate is made at start.",
+        new("tls", "TLS with clients. Without a certificate here or in `[[certificate]]`, a self-signed one is made at start.",
         [
-            ConfigKey.Of("certificate", ConfigTypes.FilePath, d => d.CertificatePath, (d, v) => d.CertificatePath = v, "A PEM file: the certificate, then its chain.", "none"),
-            ConfigKey.Of("key", ConfigTypes.FilePath, d => d.KeyPath, (d, v) => d.KeyPath = v, "A PEM file: the certificate's private key, not encrypted.", "none"),
+            ConfigKey.Of("certificate", ConfigTypes.FilePath, d => d.Certificate.Path, (d, v) => d.Certificate.Path = v,
+                "A PEM file: the certificate, then its chain; or a PFX file. It is shown when no `[[certificate]]` is for the server that the client names. When the file changes, it is read again within seconds.", "none"),
+            ConfigKey.Of("key", ConfigTypes.FilePath, d => d.Certificate.KeyPath, (d, v) => d.Certificate.KeyPath = v, "A PEM file: its private key.", "inside `certificate`"),
+            ConfigKey.Of("password", ConfigTypes.Secret, d => d.Certificate.Password, (d, v) => d.Certificate.Password = v,
+                "Of an encrypted key or a PFX file: `{ file = \"…\" }` or `\"${NAME}\"`.", "none"),
+            ConfigKey.Of("profile", ConfigTypes.TlsProfile, d => d.Tls.Profile, (d, v) => d.Tls = d.Tls with { Profile = v },
+                "`modern`: TLS 1.3. `intermediate`: TLS 1.2 too, with forward secrecy (ECDHE with AES, SHA-2). `old`: what else TLS 1.2 has with AES, for servers on port 25 that would come in clear otherwise; no session is resumed then."),
+            ConfigKey.Of("client_ca", ConfigTypes.FilePath, d => d.Tls.ClientAuthorityPath, (d, v) => d.Tls = d.Tls with { ClientAuthorityPath = v },
+                "A PEM file: the authorities that vouch for clients' certificates, where a listener has `client_certificate`.", "none"),
         ]),
+        new("certificate", "A further certificate, for clients that name one of its servers (SNI); may stand there many times, the first that has the name is shown.",
+        [
+            ConfigKey.Of("certificate", ConfigTypes.FilePath, d => d.Certificates.Current.Path, (d, v) => d.Certificates.Current.Path = v, "As in `[tls]`.", required: true),
+            ConfigKey.Of("key", ConfigTypes.FilePath, d => d.Certificates.Current.KeyPath, (d, v) => d.Certificates.Current.KeyPath = v, "As in `[tls]`.", "inside `certificate`"),
+            ConfigKey.Of("password", ConfigTypes.Secret, d => d.Certificates.Current.Password, (d, v) => d.Certificates.Current.Password = v, "As in `[tls]`.", "none"),
+            ConfigKey.Of("names", new ListType<string>(ConfigTypes.ServerName, 1), d => d.Certificates.Current.Names.Count == 0 ? null : d.Certificates.Current.Names, (d, v) => d.Certificates.Current.Names = v,
+                "The servers that it is for: names, `*.domain` for all one label below.", "the DNS names in it"),
+        ])
+        {
+            Items = new(d => d.Certificates.All.Count, (d, i) => d.Certificates.Select(i), d => d.Certificates.Add()),
+        },
         new("access", "Who may send where.",
         [
             ConfigKey.Of("relay_from", new ListType<IPNetwork>(ConfigTypes.ClientNetwork), d => d.Access.RelayFrom, (d, v) => d.Access = d.Access with { RelayFrom = v },
@@ -90,6 +112,9 @@ internal static class ConfigTable
                 "A file with the addresses that exist in `relay_domains`, one a line, `#` for comments; others are refused at RCPT.", "every address exists"),
             ConfigKey.Of("users", ConfigTypes.FilePath, d => d.UsersPath, (d, v) => d.UsersPath = v,
                 "The file of the users who may log in, inside TLS; `relay user` makes it. Read again at a reload.", "nobody can log in"),
+            ConfigKey.Of("relay_certificates", new ListType<string>(ConfigTypes.Fingerprint), d => d.Access.RelayCertificates.Order(StringComparer.Ordinal).ToArray(),
+                (d, v) => d.Access = d.Access with { RelayCertificates = v.ToFrozenSet(StringComparer.Ordinal) },
+                "Certificates by which clients may send to any domain, as from `relay_from`, on listeners with `client_certificate`: `\"sha256:…\"`, as `openssl x509 -fingerprint -sha256` prints it."),
             ConfigKey.Of("blocked", new ListType<IPNetwork>(ConfigTypes.Network), d => d.Access.Blocked, (d, v) => d.Access = d.Access with { Blocked = v },
                 "Networks whose clients are turned away at the greeting, with 554."),
             ConfigKey.Of("xclient_from", new ListType<IPNetwork>(ConfigTypes.ProxyNetwork), d => d.Access.XClientFrom, (d, v) => d.Access = d.Access with { XClientFrom = v },
@@ -135,9 +160,9 @@ internal static class ConfigTable
             ConfigKey.Of("mta_sts", ConfigTypes.Boolean, d => d.Delivery.MtaSts, (d, v) => d.Delivery = d.Delivery with { MtaSts = v },
                 "Whether MTA-STS policies of domains (RFC 8461) raise it, but `none`, where TLSA records don't."),
             ConfigKey.Of("mta_sts_port", Port, d => d.Delivery.StsPort, (d, v) => d.Delivery = d.Delivery with { StsPort = v }, "The port of the servers with those policies; another one than 443 is for tests."),
-            ConfigKey.Of("certificate", ConfigTypes.FilePath, d => d.ClientCertificatePath, (d, v) => d.ClientCertificatePath = v,
-                "A PEM file: the certificate, then its chain, by which the relay says who it is to servers that ask.", "none"),
-            ConfigKey.Of("key", ConfigTypes.FilePath, d => d.ClientKeyPath, (d, v) => d.ClientKeyPath = v, "A PEM file: that certificate's private key, not encrypted.", "none"),
+            ConfigKey.Of("certificate", ConfigTypes.FilePath, d => d.DeliveryCertificate.Path, (d, v) => d.DeliveryCertificate.Path = v,
+                "A PEM file: the certificate, then its chain, or a PFX file, by which the relay says who it is to servers that ask.", "none"),
+            ConfigKey.Of("key", ConfigTypes.FilePath, d => d.DeliveryCertificate.KeyPath, (d, v) => d.DeliveryCertificate.KeyPath = v, "A PEM file: that certificate's private key, not encrypted.", "inside `certificate`"),
             ConfigKey.Of("retry", new ListType<TimeSpan>(Wait, 1), d => d.Delivery.Retry, (d, v) => d.Delivery = d.Delivery with { Retry = v },
                 "The wait after each failed attempt; the last one repeats. Jitter is added."),
             ConfigKey.Of("expire", Life, d => d.Delivery.Expire, (d, v) => d.Delivery = d.Delivery with { Expire = v }, "How long after its arrival a message is returned as undeliverable."),

@@ -8,6 +8,7 @@ using Relay.Flow.Milter;
 using Relay.Flow.Settle;
 using Relay.Protocol.Dkim;
 using Relay.Spool;
+using Relay.Tls;
 
 namespace Relay.Daemon.Configuration;
 
@@ -99,6 +100,24 @@ internal static class ConfigTypes
 
     public static readonly ConfigType<ListenerTls> ListenerTls =
         new ChoiceType<ListenerTls>(("none", Flow.Accept.ListenerTls.None), ("starttls", Flow.Accept.ListenerTls.StartTls), ("implicit", Flow.Accept.ListenerTls.Implicit));
+
+    public static readonly ConfigType<TlsProfile> TlsProfile =
+        new ChoiceType<TlsProfile>(("modern", Relay.Tls.TlsProfile.Modern), ("intermediate", Relay.Tls.TlsProfile.Intermediate), ("old", Relay.Tls.TlsProfile.Old));
+
+    public static readonly ConfigType<ClientCertificateDemand> ClientCertificate =
+        new ChoiceType<ClientCertificateDemand>(("none", ClientCertificateDemand.None), ("ask", ClientCertificateDemand.Ask), ("require", ClientCertificateDemand.Require));
+
+    /// <summary>What a certificate may be shown for.</summary>
+    public static readonly ConfigType<string> ServerName = new TextType<string>("domain or *.domain", static (string text, ConfigReader _, out string value) =>
+    {
+        string? error = DomainText.ParsePattern(text, out value);
+        return text == "*" ? "\"*\" is no server: the certificate of [tls] is shown for whatever has none of its own"
+            : error is null ? null : $"\"{text}\" is not a domain or \"*.domain\"";
+    }, static v => v);
+
+    /// <summary>SHA-256 of a certificate: 64 hexadecimal digits in lower case.</summary>
+    public static readonly ConfigType<string> Fingerprint = new TextType<string>("sha256: and hexadecimal digits", static (string text, ConfigReader _, out string value) =>
+        CertificateText.ParseFingerprint(text, out value), static v => CertificateText.FingerprintPrefix + v, "^sha256:");
 
     public static readonly ConfigType<OutboundTls> OutboundTls = new ChoiceType<OutboundTls>(
         ("none", Flow.OutboundTls.None), ("opportunistic", Flow.OutboundTls.Opportunistic), ("required", Flow.OutboundTls.Required), ("verified", Flow.OutboundTls.Verified));

@@ -1,5 +1,6 @@
 using System.Net;
 using Relay.Flow.Accept;
+using Relay.Tls;
 
 namespace Relay.Daemon.Configuration;
 
@@ -11,6 +12,10 @@ internal sealed class ListenerDraft
     public ListenerRole Role { get; set; } = ListenerRole.Relay;
 
     public ListenerTls Tls { get; set; } = ListenerTls.StartTls;
+
+    public TlsProfile? Profile { get; set; }
+
+    public ClientCertificateDemand ClientCertificate { get; set; }
 
     public IReadOnlyList<IPNetwork> ProxyFrom { get; set; } = [];
 }

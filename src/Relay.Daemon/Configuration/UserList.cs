@@ -26,9 +26,17 @@ internal sealed class UserList(List<Account> users, byte[] decoys)
             .Append("decoys = ").Append(TomlText.Quote(Convert.ToBase64String(decoys))).Append('\n');
         foreach (Account user in Users)
         {
-            text.Append("\n[[user]]\nname = ").Append(TomlText.Quote(user.Name))
-                .Append("\npassword = ").Append(TomlText.Quote(user.Verifier.Format()))
-                .Append("\nsenders = [").AppendJoin(", ", user.Senders.Select(static s => TomlText.Quote(s.Text))).Append("]\n");
+            text.Append("\n[[user]]\nname = ").Append(TomlText.Quote(user.Name));
+            if (user.HasPassword)
+            {
+                text.Append("\npassword = ").Append(TomlText.Quote(user.Verifier.Format()));
+            }
+
+            text.Append("\nsenders = [").AppendJoin(", ", user.Senders.Select(static s => TomlText.Quote(s.Text))).Append("]\n");
+            if (user.Certificates.Count > 0)
+            {
+                text.Append("certificate = [").AppendJoin(", ", user.Certificates.Select(TomlText.Quote)).Append("]\n");
+            }
         }
 
         return text.ToString();

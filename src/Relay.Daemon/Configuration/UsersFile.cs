@@ -5,13 +5,13 @@ using Relay.Protocol.Sasl;
 
 namespace Relay.Daemon.Configuration;
 
-/// <summary>Reads the users file: TOML with <c>decoys</c> and, for each user, <c>[[user]]</c> with <c>name</c>, <c>password</c> (never the password itself) and <c>senders</c>. Errors name its own lines.</summary>
+/// <summary>Reads the users file: TOML with <c>decoys</c> and, for each user, <c>[[user]]</c> with <c>name</c>, <c>password</c> (never the password itself), <c>senders</c> and <c>certificate</c>. Errors name its own lines.</summary>
 internal static class UsersFile
 {
     /// <summary>A file of another kind is wrong in every line; nobody reads them all.</summary>
     private const int MaximumErrors = 20;
 
-    private static readonly string[] Keys = ["name", "password", "senders"];
+    private static readonly string[] Keys = ["name", "password", "senders", "certificate"];
 
     /// <summary>Puts the accounts into the draft, or tells the errors.</summary>
     public static void Read(ConfigDraft draft, ConfigReader reader, List<ConfigError> errors)
@@ -64,6 +64,11 @@ internal static class UsersFile
                         continue;
                     }
 
+                    if (user.Certificates.FirstOrDefault(c => users.Exists(u => u.Certificates.Contains(c))) is { } taken)
+                    {
+                        Fail(item.Position, $"{taken} is a certificate of a user above: it can log in one");
+                    }
+
                     if (users.Exists(u => u.Name == user.Name))
                     {
                         Fail(item.Position, $"{user.Name} is the name of a user above: each has one [[user]]");
@@ -97,7 +102,9 @@ internal static class UsersFile
             Fail(name.Position, "a name is a string of 1 to 255 octets without white space, control characters and combining marks");
         }
 
-        ConfigNode? password = Value(item, "password", Fail);
+        List<string> certificates = ReadCertificates(item, Fail);
+        bool hasPassword = !item.Entries.Exists(static e => e.Name == "certificate") || item.Entries.Exists(static e => e.Name == "password");
+        ConfigNode? password = hasPassword ? Value(item, "password", Fail) : null;
         ScramVerifier? verifier = password?.Kind == ConfigKind.String ? ScramVerifier.Parse(password.Text) : null;
         if (password is not null && verifier is null)
         {
@@ -106,7 +113,38 @@ internal static class UsersFile
         }
 
         IReadOnlyList<SenderPattern> senders = ReadSenders(item, Fail);
-        return before == 0 ? new Account(name!.Text, verifier!, senders) : null;
+        return before == 0 ? new Account(name!.Text, verifier ?? NoPassword(), senders) { Certificates = certificates, HasPassword = hasPassword } : null;
+    }
+
+    /// <summary>What no password matches.</summary>
+    private static ScramVerifier NoPassword() =>
+        new(RandomNumberGenerator.GetBytes(16), ScramVerifier.DefaultIterations, RandomNumberGenerator.GetBytes(SHA256.HashSizeInBytes), RandomNumberGenerator.GetBytes(SHA256.HashSizeInBytes));
+
+    private static List<string> ReadCertificates(ConfigNode item, Action<Position, string> fail)
+    {
+        var certificates = new List<string>();
+        if (item.Entries.Find(static e => e.Name == "certificate")?.Value is not { } given)
+        {
+            return certificates;
+        }
+
+        foreach (ConfigNode node in given.Kind == ConfigKind.Array ? given.Items : [given])
+        {
+            if (node.Kind != ConfigKind.String)
+            {
+                fail(node.Position, "certificate is \"sha256:…\", \"mail:user@domain\" or \"dns:host\", or a list of such");
+            }
+            else if (CertificateText.Parse(node.Text, out string certificate) is { } wrong)
+            {
+                fail(node.Position, wrong);
+            }
+            else
+            {
+                certificates.Add(certificate);
+            }
+        }
+
+        return certificates;
     }
 
     private static List<SenderPattern> ReadSenders(ConfigNode item, Action<Position, string> fail)

@@ -56,4 +56,7 @@ public enum Extensions : uint
 
     /// <summary>XCLIENT, Postfix's command by which a trusted proxy tells whom it speaks for.</summary>
     XClient = 1 << 15,
+
+    /// <summary>RFC 4422 appendix A: beside <see cref="Auth"/>, also the mechanism EXTERNAL, to a client that has shown a certificate.</summary>
+    AuthExternal = 1 << 16,
 }

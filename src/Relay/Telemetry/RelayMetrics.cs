@@ -158,6 +158,11 @@ public sealed class RelayMetrics : IDisposable
 
     public void MilterMessage(string milter, double seconds) => _milterDuration.Record(seconds, Tag("milter", milter));
 
+    /// <summary>Asked at each scrape for how long the certificates of our listeners are still good. Once, at start.</summary>
+    public void ObserveCertificates(Func<IEnumerable<(string Name, TimeSpan Left)>> certificates) =>
+        _meter.CreateObservableGauge("relay.tls.certificate.expiry", () => certificates().Select(static c => new Measurement<double>(c.Left.TotalSeconds, Tag("name", c.Name))), "s",
+            "How long a certificate that is shown to clients is still good; below zero once it has expired.");
+
     public void Dispose() => _meter.Dispose();
 
     internal void DeliveryRecordDropped() => _deliveryLogDropped.Add(1);

@@ -21,6 +21,9 @@ internal static partial class SessionLog
     [LoggerMessage(104, LogLevel.Warning, "{Client} message {Id} not accepted: {Reply}")]
     public static partial void MessageRefused(ILogger log, IPEndPoint client, string id, string reply);
 
+    [LoggerMessage(106, LogLevel.Debug, "{Client} shows the certificate sha256:{Fingerprint}; an authority vouches for it: {Verified}")]
+    public static partial void ClientCertificate(ILogger log, IPEndPoint client, string fingerprint, bool verified);
+
     [LoggerMessage(105, LogLevel.Information, "{Client} closed after a protocol violation: {What}")]
     public static partial void Violation(ILogger log, IPEndPoint client, string what);
 }

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net.Security;
 using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
 
 namespace Relay.Tls;
@@ -40,11 +41,18 @@ internal sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
         _ => _stream.SslProtocol.ToString(),
     };
 
+    /// <summary>The certificate that we have shown, if any.</summary>
+    public X509Certificate2? Shown => _stream.LocalCertificate as X509Certificate2;
+
     public string Cipher => _stream.NegotiatedCipherSuite.ToString();
 
     /// <summary>Handshake as the server. Nothing may wait unread in <paramref name="transport"/> from before: the caller has refused it.</summary>
     public static ValueTask<TlsResult> ServerAsync(IDuplexPipe transport, SslServerAuthenticationOptions options) =>
         HandshakeAsync(transport, stream => stream.AuthenticateAsServerAsync(options, CancellationToken.None));
+
+    /// <summary>As above, with options that are chosen by what the client's first message asks for.</summary>
+    public static ValueTask<TlsResult> ServerAsync(IDuplexPipe transport, ServerOptionsSelectionCallback select) =>
+        HandshakeAsync(transport, stream => stream.AuthenticateAsServerAsync(select, null, CancellationToken.None));
 
     /// <summary>Handshake as the client.</summary>
     public static ValueTask<TlsResult> ClientAsync(IDuplexPipe transport, SslClientAuthenticationOptions options) =>

@@ -5,6 +5,7 @@ using Relay.Dkim;
 using Relay.Flow;
 using Relay.Protocol.Dkim;
 using Relay.Protocol.Sasl;
+using Relay.Tls;
 
 namespace Relay.Daemon.Tests.Configuration;
 
@@ -20,8 +21,8 @@ public sealed class ConfigFilesTests : IDisposable
     {
         WritePair("tls");
         DaemonOptions options = Config.Valid("[tls]\ncertificate = \"tls.pem\"\nkey = \"tls.key\"", _folder);
-        Assert.Equal(Path.Combine(_folder, "tls.pem"), options.Engine.Tls!.CertificatePath);
-        Assert.Equal(Path.Combine(_folder, "tls.key"), options.Engine.Tls!.KeyPath);
+        Assert.Equal(Path.Combine(_folder, "tls.pem"), options.Engine.Tls.Certificates[0].CertificatePath);
+        Assert.Equal(Path.Combine(_folder, "tls.key"), options.Engine.Tls.Certificates[0].KeyPath);
     }
 
     [Fact]
@@ -58,6 +59,8 @@ public sealed class ConfigFilesTests : IDisposable
     [InlineData("[[user]]\nname = \"alice\"\npassword = \"VERIFIER\"\nsenders = [\"*\"]\n", "4:12: \"*\" is not an address")]
     [InlineData("[[user]]\nname = \"alice\"\npassword = \"VERIFIER\"\nsender = [\"*@example.net\"]\n", "4:1: unknown key sender in [[user]]")]
     [InlineData("[[user]]\nname = \"alice\"\npassword = \"VERIFIER\"\n[[user]]\nname = \"alice\"\npassword = \"VERIFIER\"\n", "4:1: alice is the name of a user above")]
+    [InlineData("[[user]]\nname = \"alice\"\ncertificate = \"CN=x\"\n", "3:15: \"CN=x\" is not a certificate")]
+    [InlineData("[[user]]\nname = \"alice\"\ncertificate = \"dns:a.example\"\n[[user]]\nname = \"bob\"\ncertificate = \"dns:a.example\"\n", "4:1: dns:a.example is a certificate of a user above")]
     [InlineData("decoys = \"x\"\n", "1:10: decoys is a secret")]
     [InlineData("users = 1\n", "1:1: unknown key users")]
     [InlineData("[[user]\n", "1:")]
@@ -87,11 +90,75 @@ public sealed class ConfigFilesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("tls", "certificate", "key")]
-    [InlineData("tls", "key", "certificate")]
-    [InlineData("delivery", "certificate", "key")]
-    public void A_certificate_without_a_key_or_a_key_without_a_certificate_is_an_error(string section, string given, string missing) =>
-        Assert.EndsWith($"[{section}] has a {given} and no {missing}: give both or neither", Config.Error($"[{section}]\n{given} = \"x\"", _folder), StringComparison.Ordinal);
+    [InlineData("tls")]
+    [InlineData("delivery")]
+    public void A_key_without_a_certificate_or_a_certificate_without_a_key_is_an_error(string section)
+    {
+        WritePair("tls");
+        Assert.EndsWith($"[{section}] has a key and no certificate: give both or neither", Config.Error($"[{section}]\nkey = \"tls.key\"", _folder), StringComparison.Ordinal);
+        Assert.EndsWith($"{_folder}/tls.pem holds no private key: name the file that does", Config.Error($"[{section}]\ncertificate = \"tls.pem\"", _folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Several_certificates_profiles_and_client_authorities_are_taken_and_printed()
+    {
+        WritePair("tls");
+        WritePair("other");
+        DaemonOptions options = Config.Valid("""
+            [[listener]]
+            address = "127.0.0.1:25"
+            tls_profile = "old"
+            client_certificate = "ask"
+            [[listener]]
+            address = "127.0.0.1:465"
+            role = "submission"
+            tls = "implicit"
+            [tls]
+            certificate = "tls.pem"
+            key = "tls.key"
+            profile = "modern"
+            client_ca = "tls.pem"
+            [[certificate]]
+            certificate = "other.pem"
+            key = "other.key"
+            names = ["*.bücher.example", "Mail.Example"]
+            [access]
+            relay_certificates = ["sha256:E3:B0:C4:42:98:FC:1C:14:9A:FB:F4:C8:99:6F:B9:24:27:AE:41:E4:64:9B:93:4C:A4:95:99:1B:78:52:B8:55"]
+            """, _folder);
+        Assert.Equal((TlsProfile.Modern, Path.Combine(_folder, "tls.pem"), 2), (options.Engine.Tls.Profile, options.Engine.Tls.ClientAuthorityPath, options.Engine.Tls.Certificates.Count));
+        Assert.Equal(["*.xn--bcher-kva.example", "mail.example"], options.Engine.Tls.Certificates[1].Names);
+        Assert.Equal([(TlsProfile.Old, ClientCertificateDemand.Ask), (null, ClientCertificateDemand.None)], options.Engine.Listeners.Select(static l => (l.Profile, l.ClientCertificate)));
+        Assert.Equal(["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"], options.Engine.Access.RelayCertificates);
+        Assert.Equal(ConfigPrinter.Print(options), ConfigPrinter.Print(Config.Valid(ConfigPrinter.Print(options), "/elsewhere")));
+    }
+
+    [Theory]
+    [InlineData("[[listener]]\naddress = \"127.0.0.1:25\"\ntls = \"none\"\ntls_profile = \"old\"", "4:15: this listener never speaks TLS: leave tls_profile out")]
+    [InlineData("[[listener]]\naddress = \"127.0.0.1:25\"\ntls = \"none\"\nclient_certificate = \"ask\"", "4:22: this listener never speaks TLS, in which certificates are shown")]
+    [InlineData("[[listener]]\naddress = \"127.0.0.1:25\"\nrole = \"submission\"\n[tls]\nprofile = \"old\"", "5:11: \"old\" is for servers")]
+    [InlineData("[[certificate]]\ncertificate = \"gone.pem\"", "2:15: there is no file")]
+    [InlineData("[[certificate]]\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\nnames = [\"*\"]", "4:10: \"*\" is no server")]
+    [InlineData("[tls]\nclient_ca = \"tls.key\"", "2:13: FOLDER/tls.key holds no certificates in PEM form")]
+    [InlineData("[access]\nrelay_certificates = [\"sha1:00\"]", "2:23: \"sha1:00\" is not a fingerprint")]
+    public void What_is_wrong_with_TLS_is_told(string text, string error)
+    {
+        WritePair("tls");
+        Assert.StartsWith($"relay.toml:{error.Replace("FOLDER", _folder, StringComparison.Ordinal)}", Config.Error(text, _folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_user_may_have_a_certificate_instead_of_a_password_and_the_file_keeps_it()
+    {
+        string digest = new('a', 64);
+        string text = $"[[user]]\nname = \"host\"\ncertificate = [\"sha256:{digest.ToUpperInvariant()}\", \"dns:Host.Example\", \"mail:a@example.net\"]\n";
+        var errors = new List<ConfigError>();
+        UserList list = UsersFile.Parse(text, "users.toml", errors)!;
+        Assert.Empty(errors);
+        UserList again = UsersFile.Parse(list.Format(), "users.toml", errors)!;
+        Assert.Equal(["sha256:" + digest, "dns:host.example", "mail:a@example.net"], Assert.Single(again.Users).Certificates);
+        Assert.False(again.Users[0].HasPassword);
+        Assert.DoesNotContain("password", list.Format(), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Keys_for_signing_are_read_and_a_wrong_one_is_told()

@@ -22,11 +22,16 @@ public sealed class ConfigPrinterTests
             address = "127.0.0.1:2525"
             role = "relay"
             tls = "starttls"
+            client_certificate = "none"
             proxy_from = []
+
+            [tls]
+            profile = "intermediate"
 
             [access]
             relay_from = ["127.0.0.0/8", "::1/128"]
             relay_domains = []
+            relay_certificates = []
             blocked = []
             xclient_from = []
 

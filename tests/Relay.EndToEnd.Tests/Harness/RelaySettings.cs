@@ -10,6 +10,9 @@ internal sealed record RelaySettings
 
     public IReadOnlyList<string> Listeners { get; init; } = ["none"];
 
+    /// <summary>More of the listener in this place.</summary>
+    public IReadOnlyDictionary<int, string> ListenerMore { get; init; } = new Dictionary<int, string>();
+
     /// <summary>"relay" or "submission", of all listeners.</summary>
     public string Role { get; init; } = "relay";
 
@@ -54,7 +57,7 @@ internal sealed record RelaySettings
     public string ToToml() => string.Join("\n", [
         "hostname = \"relay.test\"",
         "[spool]", Spool,
-        .. Listeners.SelectMany(tls => (string[])["[[listener]]", $"address = \"{ListenAddress}:0\"", $"role = \"{Role}\"", $"tls = \"{tls}\""]),
+        .. Listeners.SelectMany((tls, i) => (string[])["[[listener]]", $"address = \"{ListenAddress}:0\"", $"role = \"{Role}\"", $"tls = \"{tls}\"", ListenerMore.GetValueOrDefault(i, "")]),
         "[access]", Access,
         "[limits]", Limits,
         "[dns]", "reverse = false", Dns,

@@ -31,20 +31,18 @@ internal sealed class TestAuthority : IDisposable
     public X509Certificate2 Server(params string[] names) => Issue($"CN={names[0]}", Intermediate, names: names);
 
     /// <summary>By somebody else, or at another time, or with a large extension; without an issuer self-signed.</summary>
-    public X509Certificate2 Issue(string subject, X509Certificate2? issuer, bool isAuthority = false, string[]? names = null, int from = -1, int until = 30, int padding = 0)
+    public X509Certificate2 Issue(string subject, X509Certificate2? issuer, bool isAuthority = false, string[]? names = null, string[]? mailboxes = null, int from = -1, int until = 30, int padding = 0)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(isAuthority, false, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(isAuthority ? X509KeyUsageFlags.KeyCertSign : X509KeyUsageFlags.DigitalSignature, true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
-        if (names is not null)
+        if (names is not null || mailboxes is not null)
         {
             var alternative = new SubjectAlternativeNameBuilder();
-            foreach (string name in names)
-            {
-                alternative.AddDnsName(name);
-            }
+            Array.ForEach(names ?? [], alternative.AddDnsName);
+            Array.ForEach(mailboxes ?? [], alternative.AddEmailAddress);
 
             request.CertificateExtensions.Add(alternative.Build());
         }

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Connections;
@@ -80,13 +81,13 @@ internal sealed class EngineFixture : IAsyncDisposable
     }
 
     /// <summary>A client in TLS, by STARTTLS, that has said EHLO.</summary>
-    public async Task<TestClient> ConnectTlsAsync()
+    public async Task<TestClient> ConnectTlsAsync(string host = "localhost", X509Certificate2? own = null, string address = "127.0.0.1")
     {
-        TestClient client = Connect();
+        TestClient client = Connect(address);
         await client.ExpectAsync("220");
         await client.SayAsync("EHLO client.example", "250");
         await client.SayAsync("STARTTLS", "220");
-        await client.StartTlsAsync();
+        await client.StartTlsAsync(host, own);
         await client.SayAsync("EHLO client.example", "250");
         return client;
     }

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Relay.Tls;
@@ -61,10 +62,18 @@ internal sealed class TestClient : IAsyncDisposable
 
     public async Task ExpectCloseAsync() => Assert.Null(await ReadAsync());
 
-    /// <summary>Handshake, with any certificate; from then on the client speaks through TLS.</summary>
-    public async Task StartTlsAsync()
+    /// <summary>What the server has shown in the handshake.</summary>
+    public X509Certificate2? Shown { get; private set; }
+
+    /// <summary>Handshake, with any certificate of the server, asked for as <paramref name="host"/>, and with one of the client's own when the server asks for it; from then on the client speaks through TLS.</summary>
+    public async Task StartTlsAsync(string host = "localhost", X509Certificate2? own = null)
     {
-        TlsResult result = await TlsPipe.ClientAsync(_transport, new SslClientAuthenticationOptions { TargetHost = "localhost", RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null });
+        TlsResult result = await TlsPipe.ClientAsync(_transport, new SslClientAuthenticationOptions
+        {
+            TargetHost = host,
+            ClientCertificates = own is null ? null : [own],
+            RemoteCertificateValidationCallback = (_, certificate, _, _) => (Shown = certificate is null ? null : X509CertificateLoader.LoadCertificate(certificate.GetRawCertData())) is not null,
+        });
         _tls = result.Pipe ?? throw new IOException(result.Failure);
         _pipe = _tls;
         _reader = new StreamReader(_tls.Input.AsStream(), Encoding.Latin1);

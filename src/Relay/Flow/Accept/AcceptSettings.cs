@@ -2,6 +2,7 @@ using Relay.Dns;
 using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
+using Relay.Tls;
 
 namespace Relay.Flow.Accept;
 
@@ -18,9 +19,10 @@ internal sealed class AcceptSettings
     private readonly Extensions _always;
     private readonly Extensions _inClear;
     private readonly Extensions _inTls;
+    private readonly Extensions _external;
     private readonly Extensions _relaying;
 
-    public AcceptSettings(EngineOptions options, ListenerOptions listener, ReverseLookup reverse, IReadOnlyList<MilterService>? milters)
+    public AcceptSettings(EngineOptions options, ListenerOptions listener, ReverseLookup reverse, SessionServices services)
     {
         Hostname = options.Hostname;
         Limits = options.Limits;
@@ -29,7 +31,8 @@ internal sealed class AcceptSettings
         Accounts = options.Accounts;
         Permission = new RelayPermission(options.Access, options.Hostname);
         Role = listener.Role;
-        Milters = milters;
+        Tls = services.Certificates is { } certificates ? new TlsAcceptor(certificates, listener.Profile ?? options.Tls.Profile, listener.ClientCertificate, services.Time) : null;
+        Milters = services.MiltersOf?.Invoke(options, listener);
         ReverseLookup = options.Dns.Reverse ? reverse : null;
         Greeting = new Reply(ReplyCode.ServiceReady220, $"{options.Hostname} ESMTP Relay");
         Blocked = new Reply(ReplyCode.TransactionFailed554, $"{options.Hostname} takes no mail from this address");
@@ -39,6 +42,7 @@ internal sealed class AcceptSettings
         _inClear = listener.Tls == ListenerTls.StartTls ? Extensions.StartTls : Extensions.None;
         // A password is for TLS only (RFC 4954 §4), and so is the wish for TLS all the way (RFC 8689 §3).
         _inTls = Extensions.RequireTls | (options.Accounts is null ? Extensions.None : Extensions.Auth);
+        _external = options.Accounts is null ? Extensions.None : Extensions.AuthExternal;
         // A stranger can't leave mail with us to be sent at a time of his choice, nor have it sent before others'.
         _relaying = Extensions.MtPriority | (MaximumHold > TimeSpan.Zero ? Extensions.FutureRelease : Extensions.None);
     }
@@ -61,6 +65,9 @@ internal sealed class AcceptSettings
     /// <summary>Those that are asked on this listener, in order; null: none.</summary>
     public IReadOnlyList<MilterService>? Milters { get; }
 
+    /// <summary>Null: no listener speaks TLS.</summary>
+    public TlsAcceptor? Tls { get; }
+
     /// <summary>Null: the names of clients aren't looked up.</summary>
     public ReverseLookup? ReverseLookup { get; }
 
@@ -75,5 +82,6 @@ internal sealed class AcceptSettings
 
     /// <summary>What this client is offered now.</summary>
     public Extensions Offered(bool tls, SessionClient client) =>
-        _always | (tls ? _inTls : _inClear) | (client.MayRelay ? _relaying : Extensions.None) | (client.IsProxy ? Extensions.XClient : Extensions.None);
+        _always | (tls ? _inTls : _inClear) | (client.MayRelay ? _relaying : Extensions.None) | (client.IsProxy ? Extensions.XClient : Extensions.None) |
+        (client.Certificate is null ? Extensions.None : _external);
 }

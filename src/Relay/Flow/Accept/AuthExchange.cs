@@ -4,11 +4,12 @@ using System.Text;
 using Relay.Flow.Policy;
 using Relay.Protocol.Sasl;
 using Relay.Protocol.Smtp;
+using Relay.Tls;
 
 namespace Relay.Flow.Accept;
 
 /// <summary>
-/// The exchange that AUTH begins (RFC 4954 §4): PLAIN (RFC 4616) and LOGIN, from the first word to the credentials, SCRAM-SHA-256 and -PLUS (RFC 7677) to the proof. While it <see cref="IsOpen"/> the client's lines
+/// The exchange that AUTH begins (RFC 4954 §4): PLAIN (RFC 4616) and LOGIN, from the first word to the credentials, SCRAM-SHA-256 and -PLUS (RFC 7677) to the proof, EXTERNAL (RFC 4422) by the certificate that the client has shown. While it <see cref="IsOpen"/> the client's lines
 /// are responses, not commands. Secrets lie in one rented buffer, which is overwritten when the exchange is over, however it ends. One session's.
 /// </summary>
 internal sealed class AuthExchange
@@ -21,6 +22,8 @@ internal sealed class AuthExchange
     private byte[]? _secrets;
     private ScramServer? _scram;
     private Accounts? _accounts;
+    private ClientCertificate? _certificate;
+    private byte[]? _external;
     private Step _step;
     private int _userStart;
     private int _userLength;
@@ -36,6 +39,7 @@ internal sealed class AuthExchange
         ScramFirst,
         ScramFinal,
         ScramEnd,
+        External,
         Complete,
     }
 
@@ -46,15 +50,15 @@ internal sealed class AuthExchange
     public bool IsProven { get; private set; }
 
     /// <summary>Once complete: the name that logs in.</summary>
-    public ReadOnlyMemory<byte> User => _scram is { } scram ? scram.User : _secrets.AsMemory(_userStart, _userLength);
+    public ReadOnlyMemory<byte> User => _external is { } name ? name : _scram is { } scram ? scram.User : _secrets.AsMemory(_userStart, _userLength);
 
     public ReadOnlyMemory<byte> Password => _secrets.AsMemory(_passwordStart, _passwordLength);
 
     /// <summary>
     /// AUTH with its mechanism, and a first response when the client sent one along. Null: the credentials are complete. Otherwise the reply: 334 asks for the next response, any other one ends it.
-    /// <paramref name="binding"/> is what tls-server-end-point says of this connection; asked for only by SCRAM.
+    /// <paramref name="binding"/> is what tls-server-end-point says of this connection; asked for only by SCRAM. <paramref name="certificate"/>, when the client has shown one, is what EXTERNAL goes by.
     /// </summary>
-    public Reply? Begin(in Command command, Accounts accounts, Func<byte[]> binding)
+    public Reply? Begin(in Command command, Accounts accounts, Func<byte[]> binding, ClientCertificate? certificate)
     {
         Clear();
         if (Ascii.EqualsIgnoreCase(command.Mechanism, "PLAIN"u8))
@@ -70,6 +74,12 @@ internal sealed class AuthExchange
             _step = Step.ScramFirst;
             _accounts = accounts;
             _scram = new ScramServer(command.Mechanism.Length > "SCRAM-SHA-256".Length, binding());
+        }
+        else if (certificate is not null && Ascii.EqualsIgnoreCase(command.Mechanism, "EXTERNAL"u8))
+        {
+            _step = Step.External;
+            _accounts = accounts;
+            _certificate = certificate;
         }
         else
         {
@@ -105,6 +115,8 @@ internal sealed class AuthExchange
         _step = Step.Closed;
         _scram = null;
         _accounts = null;
+        _certificate = null;
+        _external = null;
         IsProven = false;
         if (_secrets is { } secrets)
         {
@@ -133,6 +145,8 @@ internal sealed class AuthExchange
             case Step.ScramFinal:
             case Step.ScramEnd:
                 return Scram(_secrets.AsSpan(0, length));
+            case Step.External:
+                return External(_secrets.AsSpan(0, length));
             case Step.Password:
                 (_passwordStart, _passwordLength) = (Room, length);
                 break;
@@ -181,6 +195,20 @@ internal sealed class AuthExchange
                 IsProven = true;
                 return null;
         }
+    }
+
+    /// <summary>RFC 4422 appendix A: who the client is, the certificate says; the response, whom it wants to act as, which is nobody else.</summary>
+    private Reply? External(ReadOnlySpan<byte> actsAs)
+    {
+        if (_accounts!.Find(_certificate!, actsAs) is not { } account)
+        {
+            return Fail(Replies.AuthFailed535);
+        }
+
+        _external = Encoding.UTF8.GetBytes(account.Name);
+        _step = Step.Complete;
+        IsProven = true;
+        return null;
     }
 
     private static Reply Challenge(byte[] message) => new(ReplyCode.AuthenticationContinues334, Convert.ToBase64String(message));

@@ -10,6 +10,8 @@ namespace Relay.Flow.Accept;
 /// </summary>
 internal sealed class EhloReply
 {
+    private const string Mechanisms = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN";
+
     private readonly byte[] _first;
     private readonly (Extensions Extension, byte[] Line)[] _lines;
     private readonly TimeSpan _maximumHold;
@@ -28,7 +30,8 @@ internal sealed class EhloReply
             (Extensions.BinaryMime, Line("BINARYMIME")),
             (Extensions.StartTls, Line("STARTTLS")),
             (Extensions.RequireTls, Line("REQUIRETLS")),
-            (Extensions.Auth, Line("AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")),
+            (Extensions.Auth, Line("AUTH " + Mechanisms)),
+            (Extensions.AuthExternal, Line($"AUTH {Mechanisms} EXTERNAL")),
             (Extensions.Dsn, Line("DSN")),
             (Extensions.DeliverBy, Line("DELIVERBY")),
             (Extensions.MtPriority, Line("MT-PRIORITY")),
@@ -40,6 +43,8 @@ internal sealed class EhloReply
     public void Write(IBufferWriter<byte> output, Extensions offered, DateTimeOffset now)
     {
         output.Write(_first);
+        // One line for all mechanisms.
+        offered &= (offered & Extensions.AuthExternal) != 0 ? ~Extensions.Auth : ~Extensions.None;
         foreach ((Extensions extension, byte[] line) in _lines)
         {
             if ((offered & extension) != 0)

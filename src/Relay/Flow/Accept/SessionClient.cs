@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
+using Relay.Tls;
 
 namespace Relay.Flow.Accept;
 
@@ -16,6 +17,7 @@ internal sealed class SessionClient : IDisposable
     private Task<string?>? _name;
     private IPAddress? _counted;
     private bool _isTrusted;
+    private bool _hasTrustedCertificate;
     private bool? _announcedExtended;
     private bool _isHelloAnnounced;
 
@@ -47,6 +49,9 @@ internal sealed class SessionClient : IDisposable
     /// <summary>The account that has; null also for somebody of whom only a proxy knows.</summary>
     public Account? Account { get; private set; }
 
+    /// <summary>What the client has shown in the handshake, when it can log in by it; null: nothing of that kind. A proxy's is not its clients'.</summary>
+    public ClientCertificate? Certificate { get; private set; }
+
     /// <summary>Turned away at the greeting.</summary>
     public bool IsBlocked => _settings.Access.Blocked.Covers(EndPoint.Address);
 
@@ -57,7 +62,7 @@ internal sealed class SessionClient : IDisposable
     public bool IsTrusted => _isTrusted;
 
     /// <summary>May send to any domain.</summary>
-    public bool MayRelay => _isTrusted || Login is not null;
+    public bool MayRelay => _isTrusted || _hasTrustedCertificate || Login is not null;
 
     /// <summary>The name that DNS gives for the address; null when there is none or it isn't known yet: nothing waits for it.</summary>
     public string? Name => _name is { IsCompletedSuccessfully: true } name ? name.GetAwaiter().GetResult() : null;
@@ -86,6 +91,7 @@ internal sealed class SessionClient : IDisposable
     public void Become(in XClientAttributes attributes)
     {
         Forget();
+        Show(null);
         if ((attributes.Given & (XClientKeys.Address | XClientKeys.Port)) != 0)
         {
             bool hasAddress = (attributes.Given & XClientKeys.Address) != 0;
@@ -125,6 +131,13 @@ internal sealed class SessionClient : IDisposable
             Hello = name.ToArray();
             HelloText = Encoding.ASCII.GetString(name);
         }
+    }
+
+    /// <summary>The handshake has shown this certificate.</summary>
+    public void Show(ClientCertificate? certificate)
+    {
+        Certificate = certificate is not null && (certificate.IsVerified || _settings.Accounts?.Find(certificate, []) is not null) ? certificate : null;
+        _hasTrustedCertificate = certificate is not null && _settings.Role == ListenerRole.Relay && _settings.Access.RelayCertificates.Contains(certificate.Fingerprint);
     }
 
     public void LogIn(Account account) => (Account, Login) = (account, account.Name);

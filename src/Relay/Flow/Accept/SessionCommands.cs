@@ -268,6 +268,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     {
         mail.Reset();
         client.Forget();
+        client.Show(channel.Client);
         _state = SessionState.Start;
     }
 
@@ -427,7 +428,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             milters.AuthType = Encoding.ASCII.GetString(command.Mechanism).ToUpperInvariant();
         }
 
-        return Continue(Auth.Begin(command, settings.Accounts!, channel.EndPointBinding));
+        return Continue(Auth.Begin(command, settings.Accounts!, channel.EndPointBinding, client.Certificate));
     }
 
     private FollowUp Continue(Reply? reply)

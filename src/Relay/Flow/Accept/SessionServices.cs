@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
 using Relay.Dkim;
+using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Spool;
@@ -9,7 +10,7 @@ using Relay.Tls;
 
 namespace Relay.Flow.Accept;
 
-/// <summary>What every session of every listener shares. Immutable but for <see cref="Certificate"/>; the parts are safe on any thread.</summary>
+/// <summary>What every session of every listener shares. Immutable; the parts are safe on any thread.</summary>
 internal sealed class SessionServices
 {
     public required MessageSpool Spool { get; init; }
@@ -32,7 +33,11 @@ internal sealed class SessionServices
 
     public required ILogger Log { get; init; }
 
-    public required ServerCertificate? Certificate { get; init; }
+    /// <summary>Null: no listener speaks TLS.</summary>
+    public required ServerCertificates? Certificates { get; init; }
+
+    /// <summary>The milters that are asked on a listener, by options that may be new; null: there is nobody to dial them.</summary>
+    public Func<EngineOptions, ListenerOptions, IReadOnlyList<MilterService>?>? MiltersOf { get; init; }
 
     /// <summary>Fires when the relay stops: idle clients are told so, others once their message is settled.</summary>
     public required CancellationToken Stopping { get; init; }

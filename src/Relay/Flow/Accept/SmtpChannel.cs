@@ -1,7 +1,5 @@
 using System.IO.Pipelines;
-using System.Net.Security;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
 using Relay.Concurrency;
 using Relay.Protocol.Smtp;
@@ -33,7 +31,6 @@ internal sealed class SmtpChannel : IAsyncDisposable
 
     private readonly ConnectionContext _connection;
     private TlsPipe? _tls;
-    private X509Certificate2? _shown;
 
     public SmtpChannel(ConnectionContext connection, Heartbeat heartbeat)
     {
@@ -99,11 +96,14 @@ internal sealed class SmtpChannel : IAsyncDisposable
         }
     }
 
+    /// <summary>The certificate that the client has shown in the handshake; null: none, or it wasn't asked for one.</summary>
+    public ClientCertificate? Client { get; private set; }
+
     /// <summary>Handshake as the server; from then on both ways go through TLS alone. Null, or why it failed: the connection is cut then.</summary>
-    public async ValueTask<string?> StartTlsAsync(SslServerAuthenticationOptions options)
+    public async ValueTask<string?> StartTlsAsync(TlsAcceptor acceptor)
     {
         Deadline.Set(HandshakeTimeout);
-        TlsResult result = await TlsPipe.ServerAsync(_connection.Transport, options).ConfigureAwait(false);
+        TlsResult result = await acceptor.AcceptAsync(_connection.Transport).ConfigureAwait(false);
         Deadline.Clear();
         if (result.Pipe is not { } tls)
         {
@@ -115,13 +115,12 @@ internal sealed class SmtpChannel : IAsyncDisposable
         _tls = tls;
         Input = tls.Input;
         Output = tls.Output;
-        // The one that was shown: a reload may have another since.
-        _shown = options.ServerCertificateContext?.TargetCertificate;
+        Client = result.Client;
         return null;
     }
 
     /// <summary>What channel binding of the kind tls-server-end-point binds to (RFC 5929 §4); empty in clear.</summary>
-    public byte[] EndPointBinding() => _shown is { } certificate ? Relay.Tls.EndPointBinding.Of(certificate) : [];
+    public byte[] EndPointBinding() => _tls?.Shown is { } certificate ? Relay.Tls.EndPointBinding.Of(certificate) : [];
 
     /// <summary>Reads on for a moment and throws it away, so that the client can read why it was shown out.</summary>
     public async ValueTask LingerAsync()

@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
+using Relay.Dns;
 using Relay.Protocol.Smtp;
 using Relay.Telemetry;
 
@@ -16,7 +17,7 @@ internal sealed class SmtpConnectionHandler(ListenerOptions listener, SessionSer
     private AcceptSettings _settings = settings;
 
     /// <summary>Sessions that begin from now on get the new settings.</summary>
-    public void Apply(AcceptSettings settings) => Volatile.Write(ref _settings, settings);
+    public void Apply(EngineOptions options, ReverseLookup reverse) => Volatile.Write(ref _settings, new AcceptSettings(options, listener, reverse, services));
 
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {

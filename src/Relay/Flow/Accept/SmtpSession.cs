@@ -258,9 +258,9 @@ internal sealed class SmtpSession : IAsyncDisposable
             case FollowUp.Tls:
                 _channel.Send(Replies.TlsReady220);
                 await _channel.FlushAsync().ConfigureAwait(false);
-                if (_channel.IsOpen && await BeginTlsAsync().ConfigureAwait(false))
+                if (_channel.IsOpen)
                 {
-                    _commands.TlsStarted();
+                    await BeginTlsAsync().ConfigureAwait(false);
                 }
 
                 break;
@@ -287,8 +287,14 @@ internal sealed class SmtpSession : IAsyncDisposable
 
     private async ValueTask<bool> BeginTlsAsync()
     {
-        if (await _channel.StartTlsAsync(_services.Certificate!.Options).ConfigureAwait(false) is not { } failure)
+        if (await _channel.StartTlsAsync(_settings.Tls!).ConfigureAwait(false) is not { } failure)
         {
+            _commands.TlsStarted();
+            if (_channel.Client is { } certificate)
+            {
+                SessionLog.ClientCertificate(_services.Log, _client.EndPoint, certificate.Fingerprint, certificate.IsVerified);
+            }
+
             return true;
         }
 

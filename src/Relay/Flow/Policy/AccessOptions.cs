@@ -15,6 +15,9 @@ public sealed record AccessOptions
     /// <summary>Networks of proxies that may say by XCLIENT for whom they speak: they are believed everything, the right to relay included.</summary>
     public IReadOnlyList<IPNetwork> XClientFrom { get; init; } = [];
 
+    /// <summary>Clients that have shown one of these certificates may send to any domain, as those in <see cref="RelayFrom"/>: SHA-256 fingerprints in lower-case hexadecimal.</summary>
+    public FrozenSet<string> RelayCertificates { get; init; } = FrozenSet<string>.Empty;
+
     /// <summary>Domains accepted from anyone, because this relay is their MX.</summary>
     public FrozenSet<string> RelayDomains { get; init; } = FrozenSet<string>.Empty;
 

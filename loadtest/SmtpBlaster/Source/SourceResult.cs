@@ -1,0 +1,15 @@
+using HdrHistogram;
+using SmtpBlaster.Report;
+
+namespace SmtpBlaster.Source;
+
+/// <summary>What a run of a source came to. GaveUp: the server couldn't be used, for this reason. Elapsed in nanoseconds.</summary>
+internal sealed record SourceResult(
+    SourceCounters Counters,
+    ReplyTally Replies,
+    LongHistogram Latency,
+    LongHistogram Connecting,
+    IReadOnlyDictionary<string, long> Troubles,
+    IReadOnlyList<string> Missing,
+    string? GaveUp,
+    long Elapsed);

@@ -1,0 +1,8 @@
+using SmtpBlaster.Ledgers;
+using SmtpBlaster.Sink;
+using SmtpBlaster.Source;
+
+namespace SmtpBlaster.Trial;
+
+/// <summary>What came of it. Remarks: what was not in order with the relay's process. RelayCpu in microseconds, 0 when it wasn't started here.</summary>
+internal sealed record TrialResult(SourceResult Source, SinkResult Sink, LedgerSummary Ledger, double RelayCpu, IReadOnlyList<string> Remarks);
