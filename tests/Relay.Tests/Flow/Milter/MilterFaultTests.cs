@@ -50,7 +50,8 @@ public sealed class MilterFaultTests
             }
 
             await client.SayAsync(MilterSession.Message + ".", "250 2.0.0 queued");
-            Assert.EndsWith("OCHMRTLLNBE", milter.Letters, StringComparison.Ordinal);
+            // The farewell of the session before may come at any time.
+            Assert.EndsWith("OCHMRTLLNBE", milter.Letters.Replace("Q", "", StringComparison.Ordinal), StringComparison.Ordinal);
             taken++;
         }
 
