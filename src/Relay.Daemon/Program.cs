@@ -48,7 +48,7 @@ internal static class Program
         schema.SetAction(static _ => Print(ConfigSchema.Generate()));
         var root = new RootCommand("Relay, an SMTP relay that loses nothing it has acknowledged.")
         {
-            config, serve, check, SpoolCommands.Create(config), QueueCommands.Queue(config), QueueCommands.Why(config), MessageCommands.Trace(config), UserCommands.Create(), DkimCommands.Create(TimeProvider.System),
+            config, serve, check, SpoolCommands.Create(config), QueueCommands.Queue(config), QueueCommands.Why(config), MessageCommands.Trace(config), AbuseCommands.Create(config), UserCommands.Create(), DkimCommands.Create(TimeProvider.System),
             ProbeCommand.Create(TimeProvider.System), version, schema,
         };
         root.SetAction((parsed, _) => ServeAsync(parsed.GetValue(config)));

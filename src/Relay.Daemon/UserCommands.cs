@@ -55,7 +55,7 @@ internal static class UserCommands
     }
 
     private static int ChangePassword(string file, string name) =>
-        Edit(file, false, list => Find(list, file, name) is var at and >= 0 ? WithPassword(verifier => list.Users[at] = new Account(name, verifier, list.Users[at].Senders) { Certificates = list.Users[at].Certificates }) : Wrong);
+        Edit(file, false, list => Find(list, file, name) is var at and >= 0 ? WithPassword(verifier => list.Users[at] = list.Users[at].With(verifier)) : Wrong);
 
     private static int Remove(string file, string name) => Edit(file, false, list =>
     {

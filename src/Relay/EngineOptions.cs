@@ -1,7 +1,9 @@
 using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
+using Relay.Flow.Login;
 using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Spool;
@@ -25,6 +27,8 @@ public sealed record EngineOptions
     public TlsOptions Tls { get; init; } = new();
 
     public AccessOptions Access { get; init; } = new();
+
+    public AbuseOptions Abuse { get; init; } = new();
 
     public LimitOptions Limits { get; init; } = new();
 
@@ -53,10 +57,16 @@ public sealed record EngineOptions
 
     public TlsReportOptions TlsReports { get; init; } = new();
 
-    /// <summary>Null: nobody can log in, and AUTH isn't offered.</summary>
+    /// <summary>Those who may log in. Null, and no <see cref="Dovecot"/>: nobody can, and AUTH isn't offered.</summary>
     public Accounts? Accounts { get; init; }
 
-    /// <summary>The folder for what is kept over restarts besides mail: MTA-STS policies, and what was counted for reports on TLS. Made when there is something to keep; null keeps nothing.</summary>
+    /// <summary>Whose access tokens let <see cref="Accounts"/> log in; null: passwords alone do.</summary>
+    public OAuthOptions? OAuth { get; init; }
+
+    /// <summary>Instead of <see cref="Accounts"/>: the Dovecot that knows the users.</summary>
+    public DovecotOptions? Dovecot { get; init; }
+
+    /// <summary>The folder for what is kept over restarts besides mail: MTA-STS policies, bans, what was counted for reports on TLS, what users have sent lately. Made when there is something to keep; null keeps nothing.</summary>
     public string? StatePath { get; init; }
 
     /// <summary>The delivery log, one JSON object a line; null writes none.</summary>

@@ -6,7 +6,9 @@ using Relay.Concurrency;
 using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
+using Relay.Flow.Login;
 using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
@@ -44,11 +46,16 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly DeliveryLog _deliveries;
     private readonly ConnectionLimit _connections = new();
     private readonly PasswordWork _passwords;
+    private readonly CurrentLogins _logins = new();
+    private readonly UserTally _usage;
     private readonly Dictionary<ListenerOptions, SmtpConnectionHandler> _handlers = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly LocalAddresses _local;
     private EngineOptions _options;
     private IDnsResolver _dns;
+
+    // Of its own: what any client can have looked up must not push out what deliveries need, nor take their turns.
+    private IDnsResolver _listDns;
     private ServerCertificates? _certificates;
     private MessageSpool? _spool;
     private MessageQueue? _queue;
@@ -58,10 +65,15 @@ public sealed class RelayEngine : IAsyncDisposable
     private MessageSigner? _signer;
     private DeliveryLoop? _delivery;
     private TlsReporter? _reporter;
+    private AbuseGuard? _abuse;
+    private TokenKeys? _tokenKeys;
+    private DovecotLogins? _dovecot;
     private QueueOrders? _orders;
     private QueueView? _view;
     private Task _scheduler = Task.CompletedTask;
     private Task _reporting = Task.CompletedTask;
+    private Task _guarding = Task.CompletedTask;
+    private Task _counting = Task.CompletedTask;
     private Task _watching = Task.CompletedTask;
     private Task _recovery = Task.CompletedTask;
     private Task _readBack = Task.CompletedTask;
@@ -82,8 +94,10 @@ public sealed class RelayEngine : IAsyncDisposable
         _race = new AddressRace(dialer, time, new FamilyMemory(time));
         _resolvers = settings => dns ?? new DnsCache(new DnsResolver(settings, time), time);
         _dns = _resolvers(options.Dns);
+        _listDns = _resolvers(options.Dns);
         _heartbeat = new Heartbeat(time);
         _passwords = new PasswordWork(time);
+        _usage = new UserTally(options.StatePath is { } kept ? Path.Combine(kept, "users.json") : null, time, _log);
         _local = new LocalAddresses(time);
         _crowd = new SiteCrowd(time);
         _distrust = new RecentHosts(time);
@@ -96,6 +110,9 @@ public sealed class RelayEngine : IAsyncDisposable
 
     /// <summary>Fewer in a test that wants them to be scarce.</summary>
     internal int MaximumWorkers { get; init; } = DeliveryLoop.MaximumWorkers;
+
+    /// <summary>For tests: whether the DNS lists have passed their tests.</summary>
+    internal bool AreListsUsable => _abuse is { } abuse && abuse.Lists.AreUsable;
 
     /// <summary>Null while mail can be accepted; otherwise what is wrong, in one line, for /healthz.</summary>
     public string? Unhealthy => _spool is not { } spool ? "the spool is not open"
@@ -153,6 +170,12 @@ public sealed class RelayEngine : IAsyncDisposable
         return await DeliveryLogReader.ReadAsync(path, id, arrived, waiting, cancel).ConfigureAwait(false);
     }
 
+    /// <summary>The addresses and networks that are banned now, the one whose ban ends first before the others. None before the start.</summary>
+    public IReadOnlyList<BanStatus> Bans() => _abuse?.Bans() ?? [];
+
+    /// <summary>Lifts the ban of an address or a network, or all bans when it is null; <paramref name="who"/> is for the log. How many there were.</summary>
+    public int LiftBan(string? address, string who) => _abuse?.Lift(address, who) ?? 0;
+
     /// <summary>As <see cref="Destinations"/>, of the sites that are known, by what is ready there.</summary>
     public IReadOnlyList<SiteStatus> Sites(bool byName, int most, out int total)
     {
@@ -195,7 +218,10 @@ public sealed class RelayEngine : IAsyncDisposable
         if (options.Dns != _options.Dns)
         {
             _dns = _resolvers(options.Dns);
+            _listDns = _resolvers(options.Dns);
         }
+
+        _abuse?.Apply(options.Abuse, _listDns);
 
         if (options.DeliveryLogPath != _options.DeliveryLogPath)
         {
@@ -211,6 +237,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _reports?.Apply(options.Hostname, options.Reports);
         _signer?.Apply(keys);
         _reporter?.Apply(options, _dns, HttpsOf(options));
+        ApplyLogins(options);
         var reverse = new ReverseLookup(_dns, _time);
         foreach (SmtpConnectionHandler handler in _handlers.Values)
         {
@@ -227,6 +254,8 @@ public sealed class RelayEngine : IAsyncDisposable
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _scheduler.ConfigureAwait(false);
         await _reporting.ConfigureAwait(false);
+        await _guarding.ConfigureAwait(false);
+        await _counting.ConfigureAwait(false);
         await _watching.ConfigureAwait(false);
         await _recovery.ConfigureAwait(false);
         await _readBack.ConfigureAwait(false);
@@ -260,6 +289,11 @@ public sealed class RelayEngine : IAsyncDisposable
 
         await _deliveries.DisposeAsync().ConfigureAwait(false);
         _signer?.Dispose();
+        if (_dovecot is { } dovecot)
+        {
+            await dovecot.DisposeAsync().ConfigureAwait(false);
+        }
+
         _passwords.Dispose();
         _heartbeat.Dispose();
         _metrics.Dispose();
@@ -288,6 +322,11 @@ public sealed class RelayEngine : IAsyncDisposable
         _metrics.ObserveRecovery(() => !_recovery.IsCompleted);
         _scheduler = queue.RunAsync(_stopping.Token);
         _reporting = reporter.RunAsync(_stopping.Token);
+        AbuseGuard abuse = _abuse = new AbuseGuard(options.Abuse, options.StatePath, _listDns, _time, _metrics, _log);
+        _guarding = abuse.RunAsync(_stopping.Token);
+        _usage.Load();
+        _counting = _usage.RunAsync(_stopping.Token);
+        ApplyLogins(options);
         _watching = _certificates?.RunAsync(_stopping.Token) ?? Task.CompletedTask;
         var services = new SessionServices
         {
@@ -295,7 +334,9 @@ public sealed class RelayEngine : IAsyncDisposable
             Signer = signer,
             Queue = queue,
             Connections = _connections,
-            Passwords = _passwords,
+            Abuse = abuse,
+            Logins = _logins,
+            Usage = _usage,
             Heartbeat = _heartbeat,
             Metrics = _metrics,
             Deliveries = _deliveries,
@@ -375,6 +416,31 @@ public sealed class RelayEngine : IAsyncDisposable
             {
                 SettleLog.SourceUnusable(_log, source.Name, fault);
             }
+        }
+    }
+
+    /// <summary>Who may log in from now on. What was fetched and what is connected stays while it is the same place.</summary>
+    private void ApplyLogins(EngineOptions options)
+    {
+        DovecotLogins? gone = _dovecot is { } dovecot && dovecot.Path != options.Dovecot?.Path ? dovecot : null;
+        if (options.Dovecot is { } same && _dovecot is { } kept && gone is null)
+        {
+            kept.Apply(same);
+        }
+        else
+        {
+            _dovecot = options.Dovecot is { } fresh ? new DovecotLogins(fresh, _time, _log) : null;
+        }
+
+        _tokenKeys = options.OAuth is not { } oauth ? null
+            : oauth.KeysUrl is { } url && _tokenKeys?.Url == url ? _tokenKeys
+            : new TokenKeys(oauth, (request, size, limit) => HttpsOf(_options).SendAsync(request, size, limit), _time, _log);
+        TokenCheck? tokens = options.OAuth is { } check ? new TokenCheck(check, _tokenKeys!, _time, _log) : null;
+        _logins.Source = _dovecot is not null ? _dovecot : options.Accounts is { } accounts ? new UserLogins(accounts, _passwords, tokens) : null;
+        if (gone is not null)
+        {
+            // Exchanges under way end as if it were away.
+            _ = gone.DisposeAsync().AsTask();
         }
     }
 

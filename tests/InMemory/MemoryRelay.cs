@@ -6,7 +6,9 @@ using Relay.Concurrency;
 using Relay.Dkim;
 using Relay.Dns;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
+using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Flow.Route;
@@ -49,7 +51,9 @@ internal sealed class MemoryRelay : IAsyncDisposable
             Signer = _signer = new MessageSigner(DkimKeys.Load(options.Dkim)),
             Queue = _queue,
             Connections = new ConnectionLimit(),
-            Passwords = _passwords,
+            Abuse = new AbuseGuard(options.Abuse, null, new DnsResolver(options.Dns, time), time, _metrics, log),
+            Logins = new CurrentLogins { Source = options.Accounts is { } accounts ? new UserLogins(accounts, _passwords, null) : null },
+            Usage = new UserTally(null, time, log),
             Heartbeat = _heartbeat,
             Metrics = _metrics,
             Deliveries = _deliveries,

@@ -69,12 +69,24 @@ public sealed class UserCommandTests : IDisposable
         Assert.Equal("[[user]]\nname = \"alice\"\npassword = \"secret\"\n", await File.ReadAllTextAsync(Users));
     }
 
+    [Fact]
+    public async Task What_else_stands_there_of_a_user_stays_when_the_password_changes()
+    {
+        Assert.Equal(0, (await RunAsync("secret\n", "add", "alice", "--users", Users, "--sender", "*@example.net")).Status);
+        const string More = "tenant = \"shop\"\nmessages_per_hour = 7\nrecipients_per_day = 0\nmessage_size = 2097152\n";
+        await File.AppendAllTextAsync(Users, More);
+        Assert.Equal(0, (await RunAsync("other\n", "passwd", "alice", "--users", Users)).Status);
+        Assert.Equal(0, (await RunAsync("secret\n", "add", "bob", "--users", Users)).Status);
+        Assert.Contains("senders = [\"*@example.net\"]\n" + More, await File.ReadAllTextAsync(Users), StringComparison.Ordinal);
+        Assert.True(Verifier("alice").Matches("other"u8));
+    }
+
     private ScramVerifier Verifier(string name)
     {
         var errors = new List<ConfigError>();
         UserList? list = UsersFile.Parse(File.ReadAllText(Users), Users, errors);
         Assert.Empty(errors);
-        return list!.Users.Single(u => u.Name == name).Verifier;
+        return list!.Users.Single(u => u.Name == name).Verifier!;
     }
 
     private static async Task<(int Status, string Output, string Errors)> RunAsync(string input, params string[] arguments)

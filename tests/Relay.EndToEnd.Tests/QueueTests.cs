@@ -134,7 +134,7 @@ public sealed class QueueTests
         string token = (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).Trim();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, OperatingSystem.IsWindows() ? default : File.GetUnixFileMode(file));
 
-        foreach (string path in (string[])["queue", "queue?by=site", "queue/0123456789ABC", "why/to.test", "trace/0123456789ABC"])
+        foreach (string path in (string[])["queue", "queue?by=site", "queue/0123456789ABC", "why/to.test", "trace/0123456789ABC", "abuse"])
         {
             Assert.Equal(HttpStatusCode.Unauthorized, await GetAsync(relay, path, null, null));
             Assert.Equal(HttpStatusCode.Unauthorized, await GetAsync(relay, path, token + "0", null));

@@ -16,9 +16,11 @@ public partial class LayeringTests
         ["Tls"] = ["Concurrency", "Telemetry"],
         ["Spool"] = ["Concurrency", "Telemetry"],
         ["Flow.Policy"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
+        ["Flow.Abuse"] = ["Concurrency", "Telemetry", "Dns", "Flow", "Flow.Policy"],
+        ["Flow.Login"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow", "Flow.Policy"],
         // A milter is another peer, dialed as servers are.
         ["Flow.Milter"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow", "Flow.Send"],
-        ["Flow.Accept"] = ["Concurrency", "Telemetry", "Dkim", "Dns", "Tls", "Spool", "Flow", "Flow.Milter", "Flow.Policy", "Flow.Queue"],
+        ["Flow.Accept"] = ["Concurrency", "Telemetry", "Dkim", "Dns", "Tls", "Spool", "Flow", "Flow.Abuse", "Flow.Policy", "Flow.Login", "Flow.Milter", "Flow.Queue"],
         ["Flow.Queue"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
         ["Flow.Route"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
         ["Flow.Send"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],

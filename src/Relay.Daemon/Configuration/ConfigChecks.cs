@@ -19,6 +19,23 @@ internal static class ConfigChecks
 
         CheckLimits(draft, reader);
         CheckTenants(draft, reader);
+        CheckAbuse(draft, reader);
+    }
+
+    private static void CheckAbuse(ConfigDraft draft, ConfigReader reader)
+    {
+        if (draft.Abuse.LongestBan < draft.Abuse.Ban)
+        {
+            reader.Fail(draft.Where(draft.Says("abuse.ban_max") ? "abuse.ban_max" : "abuse.ban"), "ban_max is shorter than ban: the longest ban can't be shorter than the first");
+        }
+
+        for (int i = 1; i < draft.Lists.All.Count; i++)
+        {
+            if (draft.Lists.All.Take(i).Any(l => l.Zone.Length > 0 && l.Zone == draft.Lists.All[i].Zone && l.Answers.SequenceEqual(draft.Lists.All[i].Answers)))
+            {
+                reader.Fail(draft.Where(string.Create(CultureInfo.InvariantCulture, $"dnsbl[{i}].zone")), $"{draft.Lists.All[i].Zone} stands there twice with the same answers: one of them is enough");
+            }
+        }
     }
 
     private static void CheckSpool(ConfigDraft draft, ConfigReader reader)

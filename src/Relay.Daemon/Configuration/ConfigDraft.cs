@@ -2,7 +2,9 @@ using System.Collections.Frozen;
 using System.Net;
 using Relay.Dns;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
+using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Spool;
 using Relay.Tls;
@@ -41,10 +43,18 @@ internal sealed class ConfigDraft
         Access = engine.Access;
         RecipientsPath = options.RecipientsPath;
         UsersPath = options.UsersPath;
+        DovecotPath = engine.Dovecot?.Path;
+        Senders = options.Senders;
+        UserLimits = options.UserLimits;
+        OAuth = engine.OAuth is { } oauth ? new OAuthDraft(oauth, options.TokenKeysPlace) : new OAuthDraft();
         Reports = engine.Reports;
         TlsReports = engine.TlsReports;
         ReportTextsPath = options.ReportTextsPath;
         ClassesPath = options.ClassesPath;
+        Abuse = engine.Abuse;
+        AllowPath = options.AllowPath;
+        DenyPath = options.DenyPath;
+        Lists.AddRange(engine.Abuse.Lists);
         Limits = engine.Limits;
         Dns = engine.Dns;
         Smtp = engine.Smtp;
@@ -99,6 +109,24 @@ internal sealed class ConfigDraft
     public string? UsersPath { get; set; }
 
     public Accounts? Accounts { get; set; }
+
+    public AbuseOptions Abuse { get; set; } = new();
+
+    public string? AllowPath { get; set; }
+
+    public string? DenyPath { get; set; }
+
+    public Entries<DnsListOptions> Lists { get; } = new();
+
+    public string? DovecotPath { get; set; }
+
+    /// <summary>Of users of whom their source doesn't say it.</summary>
+    public IReadOnlyList<SenderTemplate> Senders { get; set; } = [];
+
+    /// <summary>The same.</summary>
+    public UserLimits UserLimits { get; set; } = UserLimits.None;
+
+    public OAuthDraft OAuth { get; set; } = new();
 
     public LimitOptions Limits { get; set; } = new();
 
@@ -172,6 +200,9 @@ internal sealed class ConfigDraft
             Tls = Tls with { Certificates = [.. Certificates.All.Prepend(Certificate).Select(static c => c.Build()).OfType<CertificateOptions>()] },
             Access = Access,
             Accounts = Accounts,
+            Abuse = Abuse with { Lists = [.. Lists.All] },
+            OAuth = OAuth.Build(),
+            Dovecot = DovecotPath is null ? null : new DovecotOptions(DovecotPath, Senders, UserLimits),
             Limits = Limits,
             Smtp = Smtp,
             Dns = Dns,
@@ -204,6 +235,11 @@ internal sealed class ConfigDraft
         Log = Log,
         RecipientsPath = RecipientsPath,
         UsersPath = UsersPath,
+        AllowPath = AllowPath,
+        DenyPath = DenyPath,
+        Senders = Senders,
+        UserLimits = UserLimits,
+        TokenKeysPlace = OAuth.KeysPlace,
         ReportTextsPath = ReportTextsPath,
         ClassesPath = ClassesPath,
     };

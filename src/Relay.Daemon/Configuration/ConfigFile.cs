@@ -64,8 +64,10 @@ internal static class ConfigFile
         CertificateFiles.Check(draft, reader);
         DkimChecks.Run(draft, reader);
         MilterChecks.Run(draft, reader);
+        LoginChecks.Run(draft, reader);
         RecipientFile.Read(draft, reader, errors);
         UsersFile.Read(draft, reader, errors);
+        NetworkFile.Read(draft, reader, errors);
         TextFiles.Read(draft, reader, errors);
         return errors.Count == 0
             ? new ConfigResult(draft.Build(), [])

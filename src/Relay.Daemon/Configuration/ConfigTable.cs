@@ -1,8 +1,10 @@
 using System.Collections.Frozen;
 using System.Net;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
 using Relay.Flow.Milter;
+using Relay.Flow.Policy;
 
 namespace Relay.Daemon.Configuration;
 
@@ -19,6 +21,13 @@ internal static class ConfigTable
 
     // Zero is "not at all".
     private static readonly ConfigType<TimeSpan> Hold = ConfigTypes.Duration(TimeSpan.Zero, TimeSpan.FromDays(365));
+
+    // A client waits five minutes for the greeting (RFC 5321 §4.5.3.2.1), and a person not so long to log in.
+    private static readonly ConfigType<TimeSpan> GreetDelay = ConfigTypes.Duration(TimeSpan.Zero, TimeSpan.FromMinutes(1));
+    private static readonly ConfigType<TimeSpan> LoginDelay = ConfigTypes.Duration(TimeSpan.Zero, TimeSpan.FromSeconds(30));
+
+    private static readonly ConfigType<int> NetworkFactor = new IntegerType(1, 256);
+    private static readonly ConfigType<int> ListWeight = new IntegerType(-1000, 1000);
 
     private static readonly ConfigType<long> FullSize = new SizeType(0, 10L << 20);
 
@@ -47,7 +56,7 @@ internal static class ConfigTable
             ConfigKey.Of("hostname", ConfigTypes.Hostname, d => d.Hostname, (d, v) => d.Hostname = v,
                 "The relay's own name: greeting, EHLO, Received fields. It should resolve to this host, and this host's address back to it.", "the machine's name"),
             ConfigKey.Of("state", ConfigTypes.FilePath, d => d.StatePath, (d, v) => d.StatePath = v,
-                "The folder for what is kept over restarts besides mail: MTA-STS policies, counts for `[tls_reports]`. Made when there is something to keep. A change needs a restart.", "`state` beside the file"),
+                "The folder for what is kept over restarts besides mail: MTA-STS policies, bans, counts for `[tls_reports]`, what users have sent lately. Made when there is something to keep. A change needs a restart.", "`state` beside the file"),
         ]),
         new("spool", "Where accepted mail is kept until it is delivered. A change needs a restart.",
         [
@@ -112,6 +121,8 @@ internal static class ConfigTable
                 "A file with the addresses that exist in `relay_domains`, one a line, `#` for comments; others are refused at RCPT.", "every address exists"),
             ConfigKey.Of("users", ConfigTypes.FilePath, d => d.UsersPath, (d, v) => d.UsersPath = v,
                 "The file of the users who may log in, inside TLS; `relay user` makes it. Read again at a reload.", "nobody can log in"),
+            ConfigKey.Of("dovecot_auth", ConfigTypes.UnixSocket, d => d.DovecotPath, (d, v) => d.DovecotPath = v,
+                "Instead of `users`: the socket of a Dovecot that knows the users, `unix:/run/dovecot/auth-client`.", "none"),
             ConfigKey.Of("relay_certificates", new ListType<string>(ConfigTypes.Fingerprint), d => d.Access.RelayCertificates.Order(StringComparer.Ordinal).ToArray(),
                 (d, v) => d.Access = d.Access with { RelayCertificates = v.ToFrozenSet(StringComparer.Ordinal) },
                 "Certificates by which clients may send to any domain, as from `relay_from`, on listeners with `client_certificate`: `\"sha256:…\"`, as `openssl x509 -fingerprint -sha256` prints it."),
@@ -129,11 +140,73 @@ internal static class ConfigTable
             ConfigKey.Of("connections", Count, d => d.Limits.Connections, (d, v) => d.Limits = d.Limits with { Connections = v },
                 "Clients at a time. The open-file limit less 512 is the most that takes effect."),
             ConfigKey.Of("connections_per_address", Count, d => d.Limits.ConnectionsPerAddress, (d, v) => d.Limits = d.Limits with { ConnectionsPerAddress = v }, "Clients at a time from one address."),
+            ConfigKey.Of("connections_per_network", Count, d => d.Limits.ConnectionsPerNetwork, (d, v) => d.Limits = d.Limits with { ConnectionsPerNetwork = v },
+                "Clients at a time from one network (/24 of IPv4, /64 of IPv6) that may not relay."),
             ConfigKey.Of("command_timeout", Timeout, d => d.Limits.CommandTimeout, (d, v) => d.Limits = d.Limits with { CommandTimeout = v }, "How long a client may take for its next command."),
             ConfigKey.Of("data_timeout", Timeout, d => d.Limits.DataTimeout, (d, v) => d.Limits = d.Limits with { DataTimeout = v }, "How long a client may be idle inside a message."),
             ConfigKey.Of("data_rate", DataRate, d => d.Limits.DataRate, (d, v) => d.Limits = d.Limits with { DataRate = v },
                 "A message slower than so much a second, on the whole, has `data_timeout` to end in all."),
             ConfigKey.Of("errors", Count, d => d.Limits.Errors, (d, v) => d.Limits = d.Limits with { Errors = v }, "Refused commands before the connection is closed with 421."),
+        ]),
+        new("abuse", "What is done against clients that guess passwords and mailboxes, don't keep to the protocol, or stand on block lists.",
+        [
+            ConfigKey.Of("enabled", ConfigTypes.Boolean, d => d.Abuse.Enabled, (d, v) => d.Abuse = d.Abuse with { Enabled = v },
+                "Whether anything is counted, delayed or banned at all."),
+            ConfigKey.Of("allow", new ListType<IPNetwork>(ConfigTypes.Network), d => d.Abuse.Allow, (d, v) => d.Abuse = d.Abuse with { Allow = v },
+                "Networks to which none of this applies, `blocked` neither where they are the narrower ones. They may not relay for that."),
+            ConfigKey.Of("allow_file", ConfigTypes.FilePath, d => d.AllowPath, (d, v) => d.AllowPath = v, "A file with more of them, one a line, `#` for comments. Read again at a reload.", "none"),
+            ConfigKey.Of("deny_file", ConfigTypes.FilePath, d => d.DenyPath, (d, v) => d.DenyPath = v, "The same for networks that are turned away at the greeting, as by `blocked`.", "none"),
+            ConfigKey.Of("ban_trusted", ConfigTypes.Boolean, d => d.Abuse.BanTrusted, (d, v) => d.Abuse = d.Abuse with { BanTrusted = v },
+                "Whether this machine, proxies and the networks of `relay_from` can be banned and held to rates as others can."),
+            ConfigKey.Of("failed_logins", ConfigTypes.Rate, d => d.Abuse.Logins, (d, v) => d.Abuse = d.Abuse with { Logins = v }, "So many failed log-ins in a time from one address, and it is banned."),
+            ConfigKey.Of("login_delay", LoginDelay, d => d.Abuse.LongestDelay, (d, v) => d.Abuse = d.Abuse with { LongestDelay = v },
+                "The longest wait before a password is looked at, after three wrong ones from that address or for that user: it begins at a second and doubles. `0s`: none."),
+            ConfigKey.Of("unknown_recipients", ConfigTypes.Rate, d => d.Abuse.Recipients, (d, v) => d.Abuse = d.Abuse with { Recipients = v },
+                "So many recipients that don't exist (`recipients`), asked for from one address, and it is banned."),
+            ConfigKey.Of("refused_commands", ConfigTypes.Rate, d => d.Abuse.Commands, (d, v) => d.Abuse = d.Abuse with { Commands = v }, "The same for other commands that are refused; what nobody does by mistake counts ten times."),
+            ConfigKey.Of("connection_rate", ConfigTypes.Rate, d => d.Abuse.Connections, (d, v) => d.Abuse = d.Abuse with { Connections = v }, "The most connections in a time from one address; more are told to come later.", "none"),
+            ConfigKey.Of("network_factor", NetworkFactor, d => d.Abuse.NetworkFactor, (d, v) => d.Abuse = d.Abuse with { NetworkFactor = v },
+                "A network (/24 of IPv4, /64 of IPv6) has so many times what one address has of all these."),
+            ConfigKey.Of("ban", Wait, d => d.Abuse.Ban, (d, v) => d.Abuse = d.Abuse with { Ban = v }, "The first ban; each one after it is twice as long."),
+            ConfigKey.Of("ban_max", Wait, d => d.Abuse.LongestBan, (d, v) => d.Abuse = d.Abuse with { LongestBan = v }, "The longest ban, and how long one that is over counts for the next."),
+            ConfigKey.Of("greet_delay", GreetDelay, d => d.Abuse.GreetDelay, (d, v) => d.Abuse = d.Abuse with { GreetDelay = v },
+                "How long strangers wait for the greeting on listeners with the role `relay`; who speaks meanwhile is shown out with 554. `0s`: not at all."),
+            ConfigKey.Of("dnsbl_threshold", Weight, d => d.Abuse.ListThreshold, (d, v) => d.Abuse = d.Abuse with { ListThreshold = v }, "What the weights of the `[[dnsbl]]`s that list a client have to come to for it to be refused."),
+            ConfigKey.Of("dnsbl_action", ConfigTypes.ListAction, d => d.Abuse.ListsOnlyMark, (d, v) => d.Abuse = d.Abuse with { ListsOnlyMark = v }, "`refuse`: at RCPT, with 550. `mark`: only log and count."),
+            ConfigKey.Of("dnsbl_submission", ConfigTypes.Boolean, d => d.Abuse.ListsOnSubmission, (d, v) => d.Abuse = d.Abuse with { ListsOnSubmission = v },
+                "Whether clients that haven't logged in are looked up on listeners with the role `submission` too."),
+            ConfigKey.Of("dnsbl_wait", Timeout, d => d.Abuse.ListWait, (d, v) => d.Abuse = d.Abuse with { ListWait = v }, "How long RCPT waits for the lists; those that are later have nothing against the client."),
+        ]),
+        new("dnsbl", "A list of addresses in DNS (RFC 5782) that is asked about strangers; may stand there many times. It is used while it lists 127.0.0.2 and not 127.0.0.1.",
+        [
+            ConfigKey.Of("zone", ConfigTypes.Domain, d => d.Lists.Current.Zone is { Length: > 0 } zone ? zone : null, (d, v) => DnsList(d, l => l with { Zone = v }), "Below which addresses are looked up.", required: true),
+            ConfigKey.Of("weight", ListWeight, d => d.Lists.Current.Weight, (d, v) => DnsList(d, l => l with { Weight = v }), "What it adds for a client that it lists; below zero for a list of those who are to be let in."),
+            ConfigKey.Of("answers", new ListType<DnsListAnswers>(ConfigTypes.ListAnswers), d => d.Lists.Current.Answers, (d, v) => DnsList(d, l => l with { Answers = v }),
+                "The answers that count, like `\"127.0.0.2\"` or `\"127.0.0.[2..4;9]\"`; an empty list: all in 127.0.0.0/8. Those in 127.255.255.0/24 mean that the list refuses to answer, and never count."),
+        ])
+        {
+            Items = new(d => d.Lists.All.Count, (d, i) => d.Lists.Select(i), d => d.Lists.Add()),
+        },
+        new("submission", "What users may send who have logged in. In the users file each may have values of his own, by the same names, and a `tenant`. What is over a limit is refused with 450 4.7.1 until it is free again.",
+        [
+            ConfigKey.Of("messages_per_hour", CountOrNone, d => d.UserLimits.MessagesPerHour ?? 0, (d, v) => d.UserLimits = d.UserLimits with { MessagesPerHour = v }, "Messages of one user in any hour; 0: as many as he likes."),
+            ConfigKey.Of("messages_per_day", CountOrNone, d => d.UserLimits.MessagesPerDay ?? 0, (d, v) => d.UserLimits = d.UserLimits with { MessagesPerDay = v }, "The same in any 24 hours."),
+            ConfigKey.Of("recipients_per_hour", CountOrNone, d => d.UserLimits.RecipientsPerHour ?? 0, (d, v) => d.UserLimits = d.UserLimits with { RecipientsPerHour = v }, "Recipients of these messages in any hour; 0: as many as he likes."),
+            ConfigKey.Of("recipients_per_day", CountOrNone, d => d.UserLimits.RecipientsPerDay ?? 0, (d, v) => d.UserLimits = d.UserLimits with { RecipientsPerDay = v }, "The same in any 24 hours."),
+            ConfigKey.Of("message_size", MessageSize, d => d.UserLimits.MessageSize, (d, v) => d.UserLimits = d.UserLimits with { MessageSize = v }, "The largest message of a user, when that is less than in `[limits]`.", "as `[limits]` says"),
+            ConfigKey.Of("senders", new ListType<SenderTemplate>(ConfigTypes.SenderTemplate), d => d.Senders, (d, v) => d.Senders = v,
+                "With `dovecot_auth`: from where a user may send, besides from his name when that is an address: addresses, `*@domain`, `*@*.domain`, or `{user}@domain` with his name in it."),
+        ]),
+        new("oauth", "Users log in with access tokens (JWT) as well: OAUTHBEARER and XOAUTH2. A user named in a token must be in the users file.",
+        [
+            ConfigKey.Of("issuer", ConfigTypes.Word, d => d.OAuth.Issuer, (d, v) => d.OAuth.Issuer = v, "Whose tokens they are: `iss`. Without it there are none.", "none"),
+            ConfigKey.Of("audience", new ListType<string>(ConfigTypes.Word, 1), d => d.OAuth.Audiences, (d, v) => d.OAuth.Audiences = v, "For whom they are: one of these is in `aud`.", "none"),
+            ConfigKey.Of("jwks", ConfigTypes.FileOrHttps, d => d.OAuth.KeysPlace, (d, v) => d.OAuth.KeysPlace = v,
+                "The public keys that sign them, a JSON Web Key Set: a file, read again at a reload, or an `https://` URL, fetched each hour and when a token names a key that isn't known.", "none"),
+            ConfigKey.Of("claim", ConfigTypes.Word, d => d.OAuth.Claim, (d, v) => d.OAuth.Claim = v, "What in a token is the name of the user in the users file: `email`, `sub`, `preferred_username` or another."),
+            ConfigKey.Of("algorithms", new ListType<string>(ConfigTypes.TokenAlgorithm, 1), d => d.OAuth.Algorithms, (d, v) => d.OAuth.Algorithms = v, "How they may be signed."),
+            ConfigKey.Of("clock_skew", ConfigTypes.Duration(TimeSpan.Zero, TimeSpan.FromMinutes(10)), d => d.OAuth.ClockSkew, (d, v) => d.OAuth.ClockSkew = v, "By how much clocks may differ."),
+            ConfigKey.Of("scope", ConfigTypes.Word, d => d.OAuth.Scope, (d, v) => d.OAuth.Scope = v, "A word that has to be in `scope` (or `scp`).", "none"),
         ]),
         new("smtp", "What clients are offered.",
         [
@@ -316,11 +389,11 @@ internal static class ConfigTable
         {
             Items = new(d => d.Milters.All.Count, (d, i) => d.Milters.Select(i), d => d.Milters.Add()),
         },
-        new("admin", "The HTTP listener for /healthz, /readyz, /metrics, /queue, /why and /trace. A change needs a restart.",
+        new("admin", "The HTTP listener for /healthz, /readyz, /metrics, /queue, /why, /trace and /abuse. A change needs a restart.",
         [
             ConfigKey.Of("address", ConfigTypes.ListenAddress, d => d.Admin.EndPoint, (d, v) => d.Admin = d.Admin with { EndPoint = v }, "Port 0 lets the system choose."),
             ConfigKey.Of("token", ConfigTypes.TokenFile, d => d.Admin.TokenPath, (d, v) => d.Admin = d.Admin with { TokenPath = v },
-                "The file with the token that /queue, /why and /trace want: `{ file = \"…\" }`. Made at start with mode 0600 when it isn't there.", "`admin.token` beside the file"),
+                "The file with the token that /queue, /why, /trace and /abuse want: `{ file = \"…\" }`. Made at start with mode 0600 when it isn't there.", "`admin.token` beside the file"),
         ]),
         new("log", "What is written down.",
         [
@@ -331,6 +404,8 @@ internal static class ConfigTable
     ];
 
     public static ConfigSection? Find(string name) => Sections.FirstOrDefault(s => s.Name == name);
+
+    private static void DnsList(ConfigDraft draft, Func<DnsListOptions, DnsListOptions> with) => draft.Lists.Current = with(draft.Lists.Current);
 
     private static void Limit(ConfigDraft draft, Func<SiteLimitOptions, SiteLimitOptions> with) => draft.Delivery = draft.Delivery with { Limits = with(draft.Delivery.Limits) };
 

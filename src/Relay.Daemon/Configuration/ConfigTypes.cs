@@ -3,8 +3,11 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
+using Relay.Flow.Login;
 using Relay.Flow.Milter;
+using Relay.Flow.Policy;
 using Relay.Flow.Settle;
 using Relay.Protocol.Dkim;
 using Relay.Spool;
@@ -90,6 +93,34 @@ internal static class ConfigTypes
         return text.Length == 0 || text.Any(char.IsControl) ? "the user's name is empty or holds control characters" : null;
     }, static v => v);
 
+    public static readonly ConfigType<SenderTemplate> SenderTemplate = new TextType<SenderTemplate>("address, *@domain or {user}@domain", static (string text, ConfigReader _, out SenderTemplate value) =>
+    {
+        value = Flow.Policy.SenderTemplate.Parse(text)!;
+        return value is null ? $"\"{text}\" is not an address, \"*@domain\", \"*@*.domain\" or \"{{user}}@domain\"" : null;
+    }, static v => v.Text, "@");
+
+    public static readonly ConfigType<string> UnixSocket = new TextType<string>("unix:path", static (string text, ConfigReader reader, out string value) =>
+    {
+        value = "";
+        return text.StartsWith("unix:", StringComparison.Ordinal) ? ParsePath(text["unix:".Length..], reader, out value) : $"\"{text}\" is no socket: write it like \"unix:/run/dovecot/auth-client\"";
+    }, static v => "unix:" + v, "^unix:");
+
+    public static readonly ConfigType<string> FileOrHttps = new TextType<string>("path or https://…", static (string text, ConfigReader reader, out string value) =>
+    {
+        value = text;
+        return !text.Contains("://", StringComparison.Ordinal) ? ParsePath(text, reader, out value)
+            : Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url.Scheme == "https" && url.UserInfo.Length == 0 ? null : $"\"{text}\" is no URL with https://";
+    }, static v => v);
+
+    /// <summary>A word without white space, of a protocol.</summary>
+    public static readonly ConfigType<string> Word = new TextType<string>("word", static (string text, ConfigReader _, out string value) =>
+    {
+        value = text;
+        return text.Length == 0 || text.Any(static c => c is <= ' ' or '"' or '\\' or >= '\x7f') ? $"\"{text}\" is empty, or has characters that can't stand there" : null;
+    }, static v => v);
+
+    public static readonly ConfigType<string> TokenAlgorithm = new ChoiceType<string>([.. OAuthOptions.Supported.Select(static a => (a, a))]);
+
     public static readonly ConfigType<string> Secret = new SecretType();
 
     public static readonly ConfigType<string> TokenFile = new TokenFileType();
@@ -123,6 +154,16 @@ internal static class ConfigTypes
         ("none", Flow.OutboundTls.None), ("opportunistic", Flow.OutboundTls.Opportunistic), ("required", Flow.OutboundTls.Required), ("verified", Flow.OutboundTls.Verified));
 
     public static readonly ConfigType<string> ReportLanguage = new ChoiceType<string>([.. ReportTexts.Languages.Select(static l => (l, l))]);
+
+    /// <summary>Whether lists in DNS only mark.</summary>
+    public static readonly ConfigType<bool> ListAction = new ChoiceType<bool>(("refuse", false), ("mark", true));
+
+    public static readonly ConfigType<DnsListAnswers> ListAnswers = new TextType<DnsListAnswers>("answers", static (string text, ConfigReader _, out DnsListAnswers value) =>
+    {
+        DnsListAnswers? parsed = DnsListAnswers.Parse(text);
+        value = parsed!;
+        return parsed is null ? $"\"{text}\" is no answer of a list: write it like \"127.0.0.2\" or \"127.0.0.[2..4;9]\"" : null;
+    }, static v => v.ToString());
 
     public static readonly ConfigType<string> Selector = new TextType<string>("selector", static (string text, ConfigReader _, out string value) => DomainText.ParseSelector(text, out value), static v => v);
 

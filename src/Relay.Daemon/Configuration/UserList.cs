@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Relay.Flow.Policy;
@@ -15,7 +16,8 @@ internal sealed class UserList(List<Account> users, byte[] decoys)
     /// <summary>One without users, with a secret of its own.</summary>
     public static UserList New() => new([], RandomNumberGenerator.GetBytes(DecoysLength));
 
-    public Accounts ToAccounts() => new(Users, decoys);
+    /// <summary><paramref name="defaults"/> hold for what a user has no value of his own for.</summary>
+    public Accounts ToAccounts(UserLimits defaults) => new([.. Users.Select(u => u.Under(defaults))], decoys);
 
     /// <summary>The file's text.</summary>
     public string Format()
@@ -27,9 +29,9 @@ internal sealed class UserList(List<Account> users, byte[] decoys)
         foreach (Account user in Users)
         {
             text.Append("\n[[user]]\nname = ").Append(TomlText.Quote(user.Name));
-            if (user.HasPassword)
+            if (user.Verifier is { } verifier)
             {
-                text.Append("\npassword = ").Append(TomlText.Quote(user.Verifier.Format()));
+                text.Append("\npassword = ").Append(TomlText.Quote(verifier.Format()));
             }
 
             text.Append("\nsenders = [").AppendJoin(", ", user.Senders.Select(static s => TomlText.Quote(s.Text))).Append("]\n");
@@ -37,8 +39,27 @@ internal sealed class UserList(List<Account> users, byte[] decoys)
             {
                 text.Append("certificate = [").AppendJoin(", ", user.Certificates.Select(TomlText.Quote)).Append("]\n");
             }
+
+            if (user.Tenant is { } tenant)
+            {
+                text.Append("tenant = ").Append(TomlText.Quote(tenant)).Append('\n');
+            }
+
+            Append(text, "messages_per_hour", user.Limits.MessagesPerHour);
+            Append(text, "messages_per_day", user.Limits.MessagesPerDay);
+            Append(text, "recipients_per_hour", user.Limits.RecipientsPerHour);
+            Append(text, "recipients_per_day", user.Limits.RecipientsPerDay);
+            Append(text, "message_size", user.Limits.MessageSize);
         }
 
         return text.ToString();
+    }
+
+    private static void Append(StringBuilder text, string key, long? value)
+    {
+        if (value is { } number)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{key} = {number}\n");
+        }
     }
 }

@@ -1,37 +1,41 @@
 using System.Security.Cryptography;
 using System.Text;
+using Relay.Flow;
 using Relay.Flow.Policy;
 using Relay.Protocol.Sasl;
 
 namespace Relay.Daemon.Configuration;
 
-/// <summary>Reads the users file: TOML with <c>decoys</c> and, for each user, <c>[[user]]</c> with <c>name</c>, <c>password</c> (never the password itself), <c>senders</c> and <c>certificate</c>. Errors name its own lines.</summary>
+/// <summary>
+/// Reads the users file: TOML with <c>decoys</c> and, for each user, <c>[[user]]</c> with <c>name</c>, <c>password</c> (never the password itself), <c>senders</c>, <c>certificate</c>, <c>tenant</c> and the limits of [submission].
+/// Errors name its own lines.
+/// </summary>
 internal static class UsersFile
 {
     /// <summary>A file of another kind is wrong in every line; nobody reads them all.</summary>
     private const int MaximumErrors = 20;
 
-    private static readonly string[] Keys = ["name", "password", "senders", "certificate"];
+    private static readonly string[] Keys = ["name", "password", "senders", "certificate", "tenant", "messages_per_hour", "messages_per_day", "recipients_per_hour", "recipients_per_day", "message_size"];
 
     /// <summary>Puts the accounts into the draft, or tells the errors.</summary>
     public static void Read(ConfigDraft draft, ConfigReader reader, List<ConfigError> errors)
     {
         if (draft.UsersPath is { } path && CertificateFiles.TryRead(path, draft.Where("access.users"), reader) is { } text)
         {
-            draft.Accounts = Parse(text, path, errors)?.ToAccounts();
+            draft.Accounts = Parse(text, path, errors, draft.Tenants.All.Select(static t => t.Options.Name))?.ToAccounts(draft.UserLimits);
         }
     }
 
-    /// <summary>Null when there is something wrong; it is added to <paramref name="errors"/>, whose others don't matter.</summary>
-    public static UserList? Parse(string text, string file, List<ConfigError> errors)
+    /// <summary><paramref name="tenants"/>: those that there are; null when that isn't known. Null when there is something wrong; it is added to <paramref name="errors"/>, whose others don't matter.</summary>
+    public static UserList? Parse(string text, string file, List<ConfigError> errors, IEnumerable<string>? tenants = null)
     {
         var own = new List<ConfigError>();
-        UserList? list = TomlTree.Parse(text, file, own) is { } root ? Parse(root, file, own) : null;
+        UserList? list = TomlTree.Parse(text, file, own) is { } root ? Parse(root, file, own, tenants?.Append(TenantOptions.Default).ToArray()) : null;
         errors.AddRange(own.Take(MaximumErrors));
         return own.Count == 0 ? list : null;
     }
 
-    private static UserList Parse(ConfigNode root, string file, List<ConfigError> errors)
+    private static UserList Parse(ConfigNode root, string file, List<ConfigError> errors, string[]? tenants)
     {
         void Fail(Position position, string message) => errors.Add(new ConfigError(file, position, message));
 
@@ -59,7 +63,7 @@ internal static class UsersFile
             {
                 foreach (ConfigNode item in entry.Value.Items)
                 {
-                    if (ReadUser(item, Fail) is not { } user)
+                    if (ReadUser(item, tenants, Fail) is not { } user)
                     {
                         continue;
                     }
@@ -82,7 +86,7 @@ internal static class UsersFile
         return new UserList(users, decoys);
     }
 
-    private static Account? ReadUser(ConfigNode item, Action<Position, string> fail)
+    private static Account? ReadUser(ConfigNode item, string[]? tenants, Action<Position, string> fail)
     {
         int before = 0;
         void Fail(Position position, string message)
@@ -113,12 +117,10 @@ internal static class UsersFile
         }
 
         IReadOnlyList<SenderPattern> senders = ReadSenders(item, Fail);
-        return before == 0 ? new Account(name!.Text, verifier ?? NoPassword(), senders) { Certificates = certificates, HasPassword = hasPassword } : null;
+        string? tenant = ReadTenant(item, tenants, Fail);
+        UserLimits limits = ReadLimits(item, Fail);
+        return before == 0 ? new Account(name!.Text, verifier, senders) { Certificates = certificates, Limits = limits, Tenant = tenant } : null;
     }
-
-    /// <summary>What no password matches.</summary>
-    private static ScramVerifier NoPassword() =>
-        new(RandomNumberGenerator.GetBytes(16), ScramVerifier.DefaultIterations, RandomNumberGenerator.GetBytes(SHA256.HashSizeInBytes), RandomNumberGenerator.GetBytes(SHA256.HashSizeInBytes));
 
     private static List<string> ReadCertificates(ConfigNode item, Action<Position, string> fail)
     {
@@ -174,6 +176,67 @@ internal static class UsersFile
 
         return senders;
     }
+
+    private static string? ReadTenant(ConfigNode item, string[]? tenants, Action<Position, string> fail)
+    {
+        if (Optional(item, "tenant") is not { } tenant)
+        {
+            return null;
+        }
+
+        if (tenant.Kind != ConfigKind.String || NameText.Parse(tenant.Text, out _) is not null)
+        {
+            fail(tenant.Position, "tenant is the name of a [[tenant]], in quotes");
+        }
+        else if (tenants?.Contains(tenant.Text) == false)
+        {
+            fail(tenant.Position, $"there is no [[tenant]] {tenant.Text}{(Suggestion.Nearest(tenant.Text, tenants) is { } near ? $": did you mean {near}?" : "")}");
+        }
+
+        return tenant.Text;
+    }
+
+    private static UserLimits ReadLimits(ConfigNode item, Action<Position, string> fail)
+    {
+        int? Number(string key)
+        {
+            if (Optional(item, key) is not { } value)
+            {
+                return null;
+            }
+
+            if (value.Kind != ConfigKind.Integer || value.Integer is < 0 or > 1_000_000)
+            {
+                fail(value.Position, $"{key} is a number from 0 (no limit) to 1000000, without quotes");
+                return null;
+            }
+
+            return (int)value.Integer;
+        }
+
+        long? size = null;
+        if (Optional(item, "message_size") is { } text)
+        {
+            long octets = text.Integer;
+            if ((text.Kind != ConfigKind.Integer && (text.Kind != ConfigKind.String || SizeText.Parse(text.Text, out octets) is not null)) || octets < 1)
+            {
+                fail(text.Position, "message_size is a size like \"25MiB\", or a number of octets");
+            }
+
+            size = octets;
+        }
+
+        return new UserLimits
+        {
+            MessagesPerHour = Number("messages_per_hour"),
+            MessagesPerDay = Number("messages_per_day"),
+            RecipientsPerHour = Number("recipients_per_hour"),
+            RecipientsPerDay = Number("recipients_per_day"),
+            MessageSize = size,
+        };
+    }
+
+    private static ConfigNode? Optional(ConfigNode item, string key) => item.Entries.Find(e => e.Name == key)?.Value;
 
     private static ConfigNode? Value(ConfigNode item, string key, Action<Position, string> fail)
     {

@@ -5,12 +5,13 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 
 namespace Relay.Daemon.Hosting;
 
 /// <summary>
 /// What the admin listener answers. Open: /healthz (is anything broken?), /readyz (is mail taken now?), /metrics, /openapi.json. With the token, and under a name of this listener's own in Host, so that no web page
-/// can drive it by a name that it made point here: /queue, /why and /trace, and what is ordered of mail that waits.
+/// can drive it by a name that it made point here: /queue, /why and /trace, and what is ordered of mail that waits; /abuse, and the lifting of bans.
 /// </summary>
 internal static class AdminEndpoints
 {
@@ -28,6 +29,8 @@ internal static class AdminEndpoints
         app.MapGet("/queue/{id}", context => MayAsync(context, token, hostname, () => MessageEndpoints.ShowAsync(context, engine)));
         app.MapPost("/queue/{order}", context => MayAsync(context, token, hostname, () => MessageEndpoints.OrderAsync(context, engine)));
         app.MapGet("/why/{id}", context => MayAsync(context, token, hostname, () => MessageEndpoints.WhyAsync(context, engine) ?? WhyAsync(context, engine)));
+        app.MapGet("/abuse", context => MayAsync(context, token, hostname, () => BansAsync(context, engine)));
+        app.MapPost("/abuse/lift", context => MayAsync(context, token, hostname, () => LiftAsync(context, engine)));
         app.MapGet("/trace/{id}", context => MayAsync(context, token, hostname, () => MessageEndpoints.TraceAsync(context, engine)));
     }
 
@@ -80,6 +83,36 @@ internal static class AdminEndpoints
         };
         TenantStatus[] items = [.. (sorted as IOrderedEnumerable<TenantStatus>)?.ThenBy(static t => t.Name, StringComparer.Ordinal) ?? sorted.OrderBy(static t => t.Name, StringComparer.Ordinal)];
         await JsonAsync(context, new AdminList<TenantStatus>([.. items.Take(limit)], items.Length, asOf), AdminJson.Default.Tenants).ConfigureAwait(false);
+    }
+
+    /// <summary>/abuse?limit=N: who is banned.</summary>
+    private static Task BansAsync(HttpContext context, RelayEngine engine)
+    {
+        string most = context.Request.Query["limit"].FirstOrDefault() ?? UsualItems.ToString(CultureInfo.InvariantCulture);
+        if (!int.TryParse(most, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) || limit is < 1 or > MostItems)
+        {
+            return FailAsync(context, StatusCodes.Status400BadRequest, string.Create(CultureInfo.InvariantCulture, $"write limit=1 to {MostItems}"));
+        }
+
+        IReadOnlyList<BanStatus> bans = engine.Bans();
+        return JsonAsync(context, new AdminList<BanStatus>([.. bans.Take(limit)], bans.Count), AdminJson.Default.Bans);
+    }
+
+    /// <summary>POST /abuse/lift?address=ADDRESS|NETWORK|all&amp;who=NAME: lifts bans, and says how many.</summary>
+    private static Task LiftAsync(HttpContext context, RelayEngine engine)
+    {
+        string address = context.Request.Query["address"].FirstOrDefault() ?? "";
+        string what = address.Split('/')[0];
+        if (address != "all" && !IPAddress.TryParse(what, out _))
+        {
+            return FailAsync(context, StatusCodes.Status400BadRequest, $"\"{address}\" is nobody's: address is an IP address, a network as it stands in the list of bans, or all");
+        }
+
+        string who = $"{context.Request.Query["who"].FirstOrDefault() ?? "somebody"} at {context.Connection.RemoteIpAddress}";
+        int lifted = engine.LiftBan(address == "all" ? null : address, who);
+        return lifted == 0 && address != "all"
+            ? FailAsync(context, StatusCodes.Status404NotFound, $"{address} isn't banned{(engine.Bans().Any(b => b.Address.Contains('/', StringComparison.Ordinal) && IPAddress.TryParse(address, out IPAddress? one) && IPNetwork.Parse(b.Address).Contains(one)) ? ", but its network is: lift that" : "")}")
+            : JsonAsync(context, new AdminLift(lifted), AdminJson.Default.AdminLift);
     }
 
     /// <summary>/why/DOMAIN: what waits for it, and what holds it back.</summary>

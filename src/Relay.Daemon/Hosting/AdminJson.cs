@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Relay.Flow;
+using Relay.Flow.Abuse;
 
 namespace Relay.Daemon.Hosting;
 
@@ -8,6 +9,8 @@ namespace Relay.Daemon.Hosting;
 [JsonSerializable(typeof(AdminList<DestinationStatus>), TypeInfoPropertyName = "Destinations")]
 [JsonSerializable(typeof(AdminList<SiteStatus>), TypeInfoPropertyName = "Sites")]
 [JsonSerializable(typeof(AdminList<TenantStatus>), TypeInfoPropertyName = "Tenants")]
+[JsonSerializable(typeof(AdminList<BanStatus>), TypeInfoPropertyName = "Bans")]
+[JsonSerializable(typeof(AdminLift))]
 [JsonSerializable(typeof(AdminWhy))]
 [JsonSerializable(typeof(AdminTrace))]
 [JsonSerializable(typeof(MessageStatus))]

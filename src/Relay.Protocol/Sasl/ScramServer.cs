@@ -47,7 +47,7 @@ public sealed class ScramServer(bool plus, byte[] binding)
         ReadOnlySpan<byte> bare = message[headerLength..];
         // An extension that must be understood (m=) comes first, and we know none.
         int nameEnd = bare.IndexOf((byte)',');
-        if (!IsFlag(flag) || nameEnd < 0 || !bare.StartsWith("n="u8) || !TryName(bare[2..nameEnd], out byte[] user) || user.Length == 0)
+        if (!IsFlag(flag) || nameEnd < 0 || !bare.StartsWith("n="u8) || !SaslName.TryRead(bare[2..nameEnd], out byte[] user) || user.Length == 0)
         {
             return false;
         }
@@ -62,7 +62,7 @@ public sealed class ScramServer(bool plus, byte[] binding)
 
         if (!actsAs.IsEmpty)
         {
-            if (!actsAs.StartsWith("a="u8) || !TryName(actsAs[2..], out byte[] other))
+            if (!actsAs.StartsWith("a="u8) || !SaslName.TryRead(actsAs[2..], out byte[] other))
             {
                 return false;
             }
@@ -133,31 +133,4 @@ public sealed class ScramServer(bool plus, byte[] binding)
 
     /// <summary>gs2-cbind-flag.</summary>
     private static bool IsFlag(ReadOnlySpan<byte> flag) => flag.SequenceEqual("n"u8) || flag.SequenceEqual("y"u8) || (flag.StartsWith("p="u8) && flag.Length > 2);
-
-    /// <summary>saslname (RFC 5802 §5.1): comma and equals sign stand there as =2C and =3D.</summary>
-    private static bool TryName(ReadOnlySpan<byte> text, out byte[] name)
-    {
-        name = new byte[text.Length];
-        int length = 0;
-        for (int i = 0; i < text.Length; i++)
-        {
-            byte octet = text[i];
-            if (octet == '=')
-            {
-                ReadOnlySpan<byte> escape = text[i..];
-                octet = escape.StartsWith("=2C"u8) ? (byte)',' : escape.StartsWith("=3D"u8) ? (byte)'=' : (byte)0;
-                i += 2;
-            }
-
-            if (octet == 0)
-            {
-                return false;
-            }
-
-            name[length++] = octet;
-        }
-
-        name = name[..length];
-        return true;
-    }
 }

@@ -9,17 +9,21 @@ namespace Relay.Protocol.Smtp;
 /// Layout, little endian: version (1 byte), body type (1), flags (1), reverse-path length (2) and bytes, length of the message's parameters (2) and the parameters, recipient count (2),
 /// then for each recipient the length of its entry (2), the length of its address (2), the address, and its parameters up to the entry's end.
 /// The message's parameters, when there are any: RET (1), mode of BY (1), trace of BY (1), priority (1), deadline and release (8 each, UTC ticks, 0 for none), length of ENVID (2), ENVID, and
-/// AUTH= up to the end. A recipient's: NOTIFY (1) and ORCPT. Version 1, which is still read, has no parameters and no length of them. Version 3 is that of a message to be held: as version 2, and behind the recipients
-/// the reason and its length (2).
+/// AUTH= up to the end. A recipient's: NOTIFY (1) and ORCPT. Version 3, written only for mail that has a tenant of its own, has the length of the tenant's name (1) and the name before the recipient count.
+/// Version 4 is that of a message to be held: as version 3, where the name may be empty, and behind the recipients the reason and its length (2). Version 1, which is still read, has no parameters and no length of them.
 /// </summary>
 public sealed class Envelope
 {
     public const byte CurrentVersion = 2;
 
+    /// <summary>The longest name of a tenant, in octets.</summary>
+    public const int MaximumTenant = 255;
+
+    internal const byte VersionWithTenant = 3;
     internal const int FixedLength = 9;
     internal const int ParametersFixedLength = 22;
 
-    internal const byte VersionOfHeld = 3;
+    internal const byte VersionOfHeld = 4;
 
     private const byte VersionWithoutParameters = 1;
     private const int ReversePathAt = 5;
@@ -29,6 +33,7 @@ public sealed class Envelope
     private readonly int _parameters;
     private readonly int _parametersLength;
     private readonly int _recipients;
+    private readonly int _tenantLength;
 
     internal Envelope(byte[] bytes)
     {
@@ -40,6 +45,12 @@ public sealed class Envelope
             _parametersLength = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(_recipients));
             _parameters = _recipients + 2;
             _recipients = _parameters + _parametersLength;
+        }
+
+        if (bytes[0] is VersionWithTenant or VersionOfHeld)
+        {
+            _tenantLength = bytes[_recipients];
+            _recipients += 1 + _tenantLength;
         }
 
         RecipientCount = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(_recipients));
@@ -76,6 +87,9 @@ public sealed class Envelope
     /// <summary>MT-PRIORITY (RFC 6710), -9 to 9; 0 also when there was none.</summary>
     public sbyte Priority => _parametersLength == 0 ? (sbyte)0 : (sbyte)_bytes[_parameters + 3];
 
+    /// <summary>The name of the tenant whose mail it is, whoever handed it in; empty when that is to be found out by the client.</summary>
+    public ReadOnlySpan<byte> Tenant => _bytes.AsSpan(_recipients - _tenantLength, _tenantLength);
+
     public int RecipientCount { get; }
 
     /// <summary>The message is kept from being sent from the start, until an operator releases it.</summary>
@@ -93,7 +107,7 @@ public sealed class Envelope
     public static bool TryParse(ReadOnlySpan<byte> bytes, out Envelope? envelope)
     {
         envelope = null;
-        if (bytes.Length < FixedLength - 2 || bytes[0] is not (CurrentVersion or VersionWithoutParameters or VersionOfHeld))
+        if (bytes.Length < FixedLength - 2 || bytes[0] is not (CurrentVersion or VersionWithTenant or VersionOfHeld or VersionWithoutParameters))
         {
             return false;
         }
@@ -114,6 +128,16 @@ public sealed class Envelope
             }
 
             at += length;
+        }
+
+        if (bytes[0] is VersionWithTenant or VersionOfHeld)
+        {
+            if (at >= bytes.Length)
+            {
+                return false;
+            }
+
+            at += 1 + bytes[at];
         }
 
         if (at + 2 > bytes.Length)

@@ -91,6 +91,22 @@ public sealed class EnvelopeBuilder
         EndOfParameters();
     }
 
+    /// <summary>Says whose mail it is, before there are recipients: a name of 1 to <see cref="Envelope.MaximumTenant"/> octets.</summary>
+    public void Belong(ReadOnlySpan<byte> tenant)
+    {
+        if (_length == 0 || RecipientCount > 0)
+        {
+            throw new InvalidOperationException("An envelope has its sender before its tenant, and that before its recipients.");
+        }
+
+        _length = _countAt;
+        Ensure(_length + 3 + tenant.Length);
+        _buffer[0] = Envelope.VersionWithTenant;
+        _buffer[_length++] = checked((byte)tenant.Length);
+        Put(tenant);
+        EndOfParameters();
+    }
+
     /// <summary>
     /// Adds an accepted recipient. False when the same address is already there: it is delivered once, and what its first RCPT said counts.
     /// Local parts are compared as they are, domains without regard to case and to the form of their labels (RFC 5321 §2.4, <see cref="Idna.SameDomain"/>).
@@ -159,7 +175,15 @@ public sealed class EnvelopeBuilder
     public void Hold(ReadOnlySpan<byte> reason)
     {
         reason = reason[..Math.Min(reason.Length, MaximumHoldReason)];
-        Ensure(_length + reason.Length + 2);
+        Ensure(_length + reason.Length + 3);
+        if (_buffer[0] == Envelope.CurrentVersion)
+        {
+            // The place of a tenant that there isn't.
+            _buffer.AsSpan(_countAt, _length - _countAt).CopyTo(_buffer.AsSpan(_countAt + 1));
+            _buffer[_countAt++] = 0;
+            _length++;
+        }
+
         Put(reason);
         PutLength(reason.Length);
         _buffer[0] = Envelope.VersionOfHeld;

@@ -37,7 +37,11 @@ public static class Replies
     public static readonly Reply TooSlow421 = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 4, 2, "too slow");
     public static readonly Reply NoMailInSight421 = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 7, 0, "too many commands without mail");
     public static readonly Reply LocalError451 = Reply.Of(ReplyCode.LocalError451, 4, 3, 0, "local error, try again later");
+    public static readonly Reply TooManyConnectionsLately421 = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 7, 0, "too many connections lately, try again later");
+    public static readonly Reply Banned421 = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 7, 0, "your address is banned for now, for what came from it");
+    public static readonly Reply AuthTooOften454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "too many failed log-ins from your address, try again later");
     public static readonly Reply AuthBusy454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "too many are logging in now, try again later");
+    public static readonly Reply AuthAway454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "nobody can tell now who you are, try again later");
     public static readonly Reply StorageFull452 = Reply.Of(ReplyCode.InsufficientStorage452, 4, 3, 1, "storage full, try again later");
 
     // What a content filter makes of mail, where it has no words of its own; and when it can't be asked.
@@ -88,6 +92,7 @@ public static class Replies
 
     // Permanent: the session.
     public static readonly Reply Blocked503 = Reply.Of(ReplyCode.BadSequence503, 5, 7, 1, "no mail is taken from this address");
+    public static readonly Reply EarlyTalker554 = Reply.Of(ReplyCode.TransactionFailed554, 5, 5, 0, "you spoke before the greeting");
     public static readonly Reply XClientRefused550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, "XCLIENT is not for this address");
     public static readonly Reply AuthMechanismUnknown504 = Reply.Of(ReplyCode.ParameterNotImplemented504, 5, 5, 4, "mechanism not supported");
     public static readonly Reply AuthRepeated503 = Reply.Of(ReplyCode.BadSequence503, 5, 5, 1, "already authenticated");
@@ -105,6 +110,7 @@ public static class Replies
     public static readonly Reply HeaderTooLong550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, "the header section is too long to be checked");
     public static readonly Reply TlsRequired530 = Reply.Of(ReplyCode.AuthenticationRequired530, 5, 7, 0, "Must issue STARTTLS first");
     public static readonly Reply AuthRequired530 = Reply.Of(ReplyCode.AuthenticationRequired530, 5, 7, 0, "authentication required");
+    public static readonly Reply LoginOver530 = Reply.Of(ReplyCode.AuthenticationRequired530, 5, 7, 0, "this user may no longer send: log in again");
     public static readonly Reply PipelinedBehindTls554 = Reply.Of(ReplyCode.TransactionFailed554, 5, 5, 1, "nothing may be pipelined behind STARTTLS");
 
     // Permanent: the transaction.

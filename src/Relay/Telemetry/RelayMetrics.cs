@@ -18,6 +18,7 @@ public sealed class RelayMetrics : IDisposable
     private readonly UpDownCounter<long> _inboundOpen;
     private readonly Counter<long> _inboundClosed;
     private readonly Counter<long> _recipientsRefused;
+    private readonly Counter<long> _usersLimited;
     private readonly Counter<long> _messagesReceived;
     private readonly Counter<long> _bytesReceived;
     private readonly Counter<long> _recipientsSettled;
@@ -36,12 +37,16 @@ public sealed class RelayMetrics : IDisposable
     private readonly Counter<long> _milterAnswers;
     private readonly Counter<long> _milterFailures;
     private readonly Histogram<double> _milterDuration;
+    private readonly Counter<long> _abuseRefused;
+    private readonly Counter<long> _bans;
+    private readonly Counter<long> _listAnswers;
 
     public RelayMetrics()
     {
         _inboundOpen = _meter.CreateUpDownCounter<long>("relay.inbound.open", description: "Connections of clients that are open.");
         _inboundClosed = _meter.CreateCounter<long>("relay.inbound.closed", description: "Connections of clients that have ended, by why.");
         _recipientsRefused = _meter.CreateCounter<long>("relay.recipients.refused", description: "Recipients refused at RCPT, by reply code.");
+        _usersLimited = _meter.CreateCounter<long>("relay.users.limited", description: "Messages and recipients refused because the user had sent as much as he may, by limit.");
         _messagesReceived = _meter.CreateCounter<long>("relay.messages.received", description: "Messages stored and acknowledged.");
         _bytesReceived = _meter.CreateCounter<long>("relay.messages.received.size", "By", "Octets of the messages stored and acknowledged.");
         _recipientsSettled = _meter.CreateCounter<long>("relay.recipients.settled", description: "Outcomes of attempts, one for each recipient: delivered, deferred, bounced, expired.");
@@ -63,6 +68,9 @@ public sealed class RelayMetrics : IDisposable
         _milterFailures = _meter.CreateCounter<long>("relay.milter.failures", description: "Failures of milters, by kind.");
         _milterDuration = _meter.CreateHistogram("relay.milter.message", "s", "How long a milter took for a message that was received.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] });
+        _abuseRefused = _meter.CreateCounter<long>("relay.abuse.refused", description: "Clients that were refused, slowed down to a refusal or marked for abuse, by why.");
+        _bans = _meter.CreateCounter<long>("relay.abuse.bans", description: "Bans of addresses and networks, by what led to them.");
+        _listAnswers = _meter.CreateCounter<long>("relay.dnsbl.answers", description: "What DNS lists answered about clients: listed, not_listed, failed, unusable.");
     }
 
     /// <summary>The meter, for a listener that must not hear another instance's.</summary>
@@ -83,6 +91,9 @@ public sealed class RelayMetrics : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(code, 599);
         _recipientsRefused.Add(1, Codes[code - 400]);
     }
+
+    /// <summary><paramref name="limit"/>: the configuration's name of it.</summary>
+    public void UserLimited(string limit) => _usersLimited.Add(1, Tag("limit", limit));
 
     public void MessageReceived(long size)
     {
@@ -157,6 +168,15 @@ public sealed class RelayMetrics : IDisposable
     public void MilterFailed(string milter, string kind) => _milterFailures.Add(1, Tag("milter", milter), Tag("kind", kind));
 
     public void MilterMessage(string milter, double seconds) => _milterDuration.Record(seconds, Tag("milter", milter));
+
+    /// <summary><paramref name="reason"/>: one of a few words.</summary>
+    public void AbuseRefused(string reason) => _abuseRefused.Add(1, Tag("reason", reason));
+
+    /// <summary>As above.</summary>
+    public void Banned(string reason) => _bans.Add(1, Tag("reason", reason));
+
+    /// <summary><paramref name="answer"/>: "listed", "not_listed", "failed" or "unusable".</summary>
+    public void ListAnswered(string answer) => _listAnswers.Add(1, Tag("answer", answer));
 
     /// <summary>Asked at each scrape for how long the certificates of our listeners are still good. Once, at start.</summary>
     public void ObserveCertificates(Func<IEnumerable<(string Name, TimeSpan Left)>> certificates) =>

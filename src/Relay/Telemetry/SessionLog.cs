@@ -26,4 +26,25 @@ internal static partial class SessionLog
 
     [LoggerMessage(105, LogLevel.Information, "{Client} closed after a protocol violation: {What}")]
     public static partial void Violation(ILogger log, IPEndPoint client, string what);
+
+    [LoggerMessage(120, LogLevel.Information, "{Client} user {User} is over {Limit}: {Reply}")]
+    public static partial void UserLimited(ILogger log, IPEndPoint client, string user, string limit, string reply);
+
+    [LoggerMessage(121, LogLevel.Warning, "what users have sent is not known from before: {Path}: {Reason}")]
+    public static partial void UsageNotRead(ILogger log, string path, string reason);
+
+    [LoggerMessage(122, LogLevel.Warning, "what users have sent could not be written down: {Path}: {Reason}")]
+    public static partial void UsageNotKept(ILogger log, string path, string reason);
+
+    [LoggerMessage(123, LogLevel.Debug, "an access token was refused: {Reason}")]
+    public static partial void TokenRefused(ILogger log, string reason);
+
+    [LoggerMessage(124, LogLevel.Warning, "the keys of access tokens could not be fetched from {Url}: {Reason}; those known before stay")]
+    public static partial void KeysNotFetched(ILogger log, Uri url, string reason);
+
+    [LoggerMessage(125, LogLevel.Warning, "Dovecot's auth socket {Path} can't be used: {Reason}")]
+    public static partial void DovecotAway(ILogger log, string path, string reason);
+
+    [LoggerMessage(126, LogLevel.Information, "Dovecot's auth socket {Path} offers {Mechanisms}")]
+    public static partial void DovecotReady(ILogger log, string path, string mechanisms);
 }

@@ -48,6 +48,18 @@ public sealed class ConfigErrorTests
         """));
 
     [Theory]
+    [InlineData("[[listener]]\naddress = \"127.0.0.1:587\"\nrole = \"submission\"\ntls = \"none\"", "relay.toml:4:7: nobody could log in there: users do so inside TLS only; write tls = \"starttls\" or \"implicit\", or name in xclient_from the proxies that do it for them")]
+    [InlineData("[access]\ndovecot_auth = \"/run/dovecot/auth-client\"", "relay.toml:2:16: \"/run/dovecot/auth-client\" is no socket: write it like \"unix:/run/dovecot/auth-client\"")]
+    [InlineData("[oauth]\nissuer = \"https://a.example\"\naudience = [\"x\"]\njwks = \"https://a.example/jwks\"", "relay.toml:2:10: [oauth] is for those in a users file: name one as users in [access]")]
+    [InlineData("[access]\ndovecot_auth = \"unix:a\"\n[oauth]\nissuer = \"https://a.example\"\naudience = [\"x\"]\njwks = \"https://a.example/jwks\"", "relay.toml:4:10: with dovecot_auth it is Dovecot that looks at tokens (its passdb oauth2): leave [oauth] out")]
+    [InlineData("[oauth]\njwks = \"http://a.example/jwks\"\naudience = [\"x\"]\nissuer = \"a\"", "relay.toml:2:8: \"http://a.example/jwks\" is no URL with https://")]
+    [InlineData("[oauth]\nalgorithms = [\"HS256\"]", "relay.toml:2:15: \"HS256\" is not one of \"RS256\", \"RS384\", \"RS512\", \"PS256\", \"PS384\", \"PS512\", \"ES256\", \"ES384\", \"ES512\": did you mean \"RS256\"?")]
+    [InlineData("[oauth]\nalgorithms = [\"none\"]", "relay.toml:2:15: \"none\" is not one of \"RS256\", \"RS384\", \"RS512\", \"PS256\", \"PS384\", \"PS512\", \"ES256\", \"ES384\", \"ES512\"")]
+    [InlineData("[submission]\nsenders = [\"{user}\"]", "relay.toml:2:12: \"{user}\" is not an address, \"*@domain\", \"*@*.domain\" or \"{user}@domain\"")]
+    [InlineData("[submission]\nmessages_per_hour = -1", "relay.toml:2:21: -1 is out of range: write a number from 0 to 1000000")]
+    public void How_users_log_in_is_said_so_that_it_can_be(string text, string error) => Assert.Contains(error, Config.Errors(text));
+
+    [Theory]
     [InlineData("path = \"a\"\npaths = [\"b\"]", "relay.toml:3:9: path and paths say the same thing: write path for one folder, or paths for several")]
     [InlineData("paths = []", "relay.toml:2:9: the list is empty: at least one entry is needed")]
     [InlineData("paths = [\"a\", \"b\", \"a/\"]", "relay.toml:2:9: /etc/relay/a stands there twice: each folder stands for itself, best on a disk of its own")]

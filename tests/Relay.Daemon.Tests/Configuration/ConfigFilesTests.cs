@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Relay.Daemon.Configuration;
 using Relay.Dkim;
 using Relay.Flow;
+using Relay.Flow.Policy;
 using Relay.Protocol.Dkim;
 using Relay.Protocol.Sasl;
 using Relay.Tls;
@@ -51,7 +52,43 @@ public sealed class ConfigFilesTests : IDisposable
         Assert.Contains($"users = \"{_folder}/users.toml\"", ConfigPrinter.Print(options), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_users_own_limits_stand_before_those_of_everybody_and_a_tenant_is_one_that_there_is()
+    {
+        string verifier = ScramVerifier.Of("secret"u8).Format();
+        string path = Path.Combine(_folder, "users.toml");
+        File.WriteAllText(path,
+            $"[[user]]\nname = \"alice\"\npassword = \"{verifier}\"\ntenant = \"shop\"\nmessages_per_hour = 7\nrecipients_per_day = 0\nmessage_size = \"2MiB\"\n\n[[user]]\nname = \"bob\"\npassword = \"{verifier}\"\n");
+        const string Text = "[access]\nusers = \"users.toml\"\n[submission]\nmessages_per_hour = 100\nrecipients_per_day = 500\n[[tenant]]\nname = \"shop\"";
+        DaemonOptions options = Config.Valid(Text, _folder);
+        Account alice = options.Engine.Accounts!.Find("alice")!;
+        Assert.Equal(("shop", new UserLimits { MessagesPerHour = 7, RecipientsPerDay = 0, MessageSize = 2 << 20 }), (alice.Tenant, alice.Limits));
+        Account bob = options.Engine.Accounts.Find("bob")!;
+        Assert.Equal((null, new UserLimits { MessagesPerHour = 100, RecipientsPerDay = 500 }), (bob.Tenant, bob.Limits));
+        Assert.Equal($"{path}:4:10: there is no [[tenant]] shop: did you mean shops?", Config.Error(Text.Replace("\"shop\"", "\"shops\"", StringComparison.Ordinal), _folder));
+    }
+
+    [Fact]
+    public void Keys_of_tokens_are_read_from_their_file()
+    {
+        File.WriteAllText(Path.Combine(_folder, "users.toml"), "");
+        string path = Path.Combine(_folder, "jwks.json");
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        ECParameters ec = key.ExportParameters(false);
+        File.WriteAllText(path, $$"""{"keys":[{"kty":"EC","crv":"P-256","kid":"a","x":"{{System.Buffers.Text.Base64Url.EncodeToString(ec.Q.X)}}","y":"{{System.Buffers.Text.Base64Url.EncodeToString(ec.Q.Y)}}"}]}""");
+        const string Text = "[access]\nusers = \"users.toml\"\n[oauth]\nissuer = \"https://a.example\"\naudience = [\"smtp\"]\njwks = \"jwks.json\"\nclaim = \"sub\"";
+        DaemonOptions options = Config.Valid(Text, _folder);
+        Assert.Equal(("https://a.example", "sub", true), (options.Engine.OAuth!.Issuer, options.Engine.OAuth.Claim, options.Engine.OAuth.Keys!.StartsWith('{')));
+        Assert.Contains($"jwks = \"{path}\"", ConfigPrinter.Print(options), StringComparison.Ordinal);
+        File.WriteAllText(path, "{\"keys\":[]}");
+        Assert.Equal($"relay.toml:6:8: {path}: it has no RSA key of 2048 bits or more and no EC key for signatures", Config.Error(Text, _folder));
+    }
+
     [Theory]
+    [InlineData("[[user]]\nname = \"alice\"\npassword = \"VERIFIER\"\nmessages_per_hour = \"7\"\n", "4:21: messages_per_hour is a number from 0")]
+    [InlineData("[[user]]\nname = \"alice\"\npassword = \"VERIFIER\"\nmessage_size = \"7 pages\"\n", "4:16: message_size is a size")]
+    [InlineData("[[user]]\nname = \"alice\"\npassword = \"VERIFIER\"\ntenant = 3\n", "4:10: tenant is the name")]
+    [InlineData("[[user]]\nname = \"alice\"\npassword = \"VERIFIER\"\ntenant = \"shop\"\n", "4:10: there is no [[tenant]] shop")]
     [InlineData("[[user]]\nname = \"alice\"\n", "1:1: this [[user]] has no password")]
     [InlineData("[[user]]\npassword = \"VERIFIER\"\n", "1:1: this [[user]] has no name")]
     [InlineData("[[user]]\nname = \"al ice\"\npassword = \"VERIFIER\"\n", "2:8: a name is a string")]
@@ -156,7 +193,7 @@ public sealed class ConfigFilesTests : IDisposable
         Assert.Empty(errors);
         UserList again = UsersFile.Parse(list.Format(), "users.toml", errors)!;
         Assert.Equal(["sha256:" + digest, "dns:host.example", "mail:a@example.net"], Assert.Single(again.Users).Certificates);
-        Assert.False(again.Users[0].HasPassword);
+        Assert.Null(again.Users[0].Verifier);
         Assert.DoesNotContain("password", list.Format(), StringComparison.Ordinal);
     }
 

@@ -58,8 +58,15 @@ public sealed class ConfigPrinterTests
         proxy_from = ["192.0.2.0/24"]
         [access]
         relay_from = []
+        xclient_from = ["192.0.2.0/24"]
+        dovecot_auth = "unix:run/auth-client"
         relay_domains = ["b.example", "a.example"]
         postmaster = "p@a.example"
+        [submission]
+        messages_per_hour = 100
+        recipients_per_day = 1000
+        message_size = "1MiB"
+        senders = ["{user}@example.net", "*@example.org"]
         [limits]
         message_size = 26214401
         command_timeout = "90s"

@@ -23,11 +23,13 @@ internal sealed class DnsServer : IAsyncDisposable
     public string EndPoint { get; }
 
     /// <summary>Serves the MX and address records of the given mail exchangers.</summary>
-    public static async Task<DnsServer> StartAsync(params (string Domain, int Preference, string Host, string Address)[] exchanges)
+    public static Task<DnsServer> StartAsync(params (string Domain, int Preference, string Host, string Address)[] exchanges) =>
+        StartWithAsync([.. exchanges.Select(mx => $"--mx-host={mx.Domain},{mx.Host},{mx.Preference}"), .. exchanges.Select(mx => $"--host-record={mx.Host},{mx.Address}").Distinct()]);
+
+    /// <summary>Serves the records that dnsmasq is told of in its own words.</summary>
+    public static async Task<DnsServer> StartWithAsync(params string[] records)
     {
-        var server = new DnsServer(
-            FreePort.On(Address),
-            exchanges.Select(mx => $"--mx-host={mx.Domain},{mx.Host},{mx.Preference}").Concat(exchanges.Select(mx => $"--host-record={mx.Host},{mx.Address}").Distinct()));
+        var server = new DnsServer(FreePort.On(Address), records);
         await server._process.LineAsync(line => line.Contains("started, version", StringComparison.Ordinal), "its start");
         return server;
     }

@@ -13,12 +13,13 @@ internal sealed class DovecotInstance : IAsyncDisposable
     public static readonly string[] Users = ["user", "other", "third"];
 
     private readonly TempFolder _folder = new();
-    private readonly ToolProcess _process;
+    private readonly string _dovecot;
+    private ToolProcess _process;
 
     private DovecotInstance(string address, int lmtp, int imap, int pop3, string mechanisms)
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Dovecot can only be started by root");
-        string dovecot = Tool.Find("dovecot", "dovecot-core");
+        _dovecot = Tool.Find("dovecot", "dovecot-core");
         Address = address;
         LmtpPort = lmtp;
         ImapPort = imap;
@@ -26,7 +27,7 @@ internal sealed class DovecotInstance : IAsyncDisposable
         _folder.SharedFolder("mail");
         Directory.CreateDirectory(_folder.File("run"));
         _folder.Write("users", string.Concat(Users.Select(user => $"{user}@{Domain}:{{PLAIN}}{Password}:65534:65534::{_folder.File("mail")}/{user}::\n")));
-        string configuration = _folder.Write("dovecot.conf", $$"""
+        _folder.Write("dovecot.conf", $$"""
             base_dir = {{_folder.File("run")}}
             state_dir = {{_folder.File("run")}}
             log_path = {{LogFile}}
@@ -84,7 +85,7 @@ internal sealed class DovecotInstance : IAsyncDisposable
             }
 
             """);
-        _process = ToolProcess.Start(dovecot, ["-F", "-c", configuration]);
+        _process = Start();
     }
 
     public string Address { get; }
@@ -107,17 +108,34 @@ internal sealed class DovecotInstance : IAsyncDisposable
     public static async Task<DovecotInstance> StartAsync(string address, string mechanisms = "plain login scram-sha-256")
     {
         var instance = new DovecotInstance(address, FreePort.On(address), FreePort.On(address), FreePort.On(address), mechanisms);
-        await Eventually.True(
-            () => Listening.On(address, instance.LmtpPort) && Listening.On(address, instance.ImapPort) && File.Exists(instance.SaslSocket), $"Dovecot listens\n{instance._process.Transcript}\n{instance.Log}");
+        await instance.IsThereAsync();
         return instance;
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Ends it, and with it what it serves; until <see cref="ComeBackAsync"/>.</summary>
+    public async Task LeaveAsync()
     {
         // Its children are its own to end.
         await _process.TerminateAsync();
         await _process.ExitAsync();
         await _process.DisposeAsync();
+        File.Delete(SaslSocket);
+    }
+
+    public Task ComeBackAsync()
+    {
+        _process = Start();
+        return IsThereAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await LeaveAsync();
         _folder.Dispose();
     }
+
+    private ToolProcess Start() => ToolProcess.Start(_dovecot, ["-F", "-c", _folder.File("dovecot.conf")]);
+
+    private Task IsThereAsync() => Eventually.True(
+        () => Listening.On(Address, LmtpPort) && Listening.On(Address, ImapPort) && File.Exists(SaslSocket), $"Dovecot listens\n{_process.Transcript}\n{Log}");
 }

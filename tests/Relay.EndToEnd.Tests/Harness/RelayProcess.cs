@@ -107,6 +107,12 @@ internal sealed class RelayProcess : IAsyncDisposable
         await StartAsync();
     }
 
+    /// <summary>Waits for a line on standard error, of this life, that has the text in it.</summary>
+    public Task<string> ErrorAsync(string text, TimeSpan within) => Process.LineAsync(line => line.Contains(text, StringComparison.Ordinal), text, within);
+
+    /// <summary>SIGHUP.</summary>
+    public Task HangUpAsync() => Process.HangUpAsync();
+
     public Task Kill9Async() => Process.Kill9Async();
 
     /// <summary>SIGTERM, and the exit status.</summary>

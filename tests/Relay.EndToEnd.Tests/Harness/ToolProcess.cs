@@ -102,6 +102,8 @@ internal sealed class ToolProcess : IAsyncDisposable
 
     public Task TerminateAsync() => SignalAsync("TERM");
 
+    public Task HangUpAsync() => SignalAsync("HUP");
+
     /// <summary>Stops all threads (SIGSTOP) and waits until each has ended the system call that it was in.</summary>
     public async Task FreezeAsync()
     {

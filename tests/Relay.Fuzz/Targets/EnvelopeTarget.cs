@@ -18,7 +18,7 @@ internal sealed class EnvelopeTarget : IFuzzTarget
 
     public static IReadOnlyList<string> Tokens =>
     [
-        "a@b.example", "A@B.EXAMPLE", "a@B.example", "\n", "\n\n", "\u0001\0\0\0\0\0\0", "\u0002\0\0\0\0\0\0\0\0", "\u0001", "\u0002", "\u0003", "\0", "@", "\u00C3\u00BC@\u00C3\u00BC.example", "\u0016\0",
+        "a@b.example", "A@B.EXAMPLE", "a@B.example", "\n", "\n\n", "\u0001\0\0\0\0\0\0", "\u0002\0\0\0\0\0\0\0\0", "\u0003\0\0\0\0\0\0\u0001t\0\0", "\u0004\0\0\0\0\0\0\0\0\0\0\0", "\u0001", "\u0002", "\u0003", "\0", "@", "\u00C3\u00BC@\u00C3\u00BC.example", "\u0016\0",
         " RET=HDRS", " ENVID=a+2Bb", " AUTH=<>", " BY=-1;NT", " BY=9;R", " HOLDFOR=1", " HOLDUNTIL=2026-11-25T01:02:03Z", " MT-PRIORITY=-9", " REQUIRETLS", " NOTIFY=NEVER", " NOTIFY=DELAY,SUCCESS", " ORCPT=rfc822;a@b",
     ];
 
@@ -30,7 +30,7 @@ internal sealed class EnvelopeTarget : IFuzzTarget
             Check.Equal(Octets.Text(input), Octets.Text(block!.Bytes), "the block");
             Walk(block);
             Describe(block);
-            Check.Equal(block.IsHeld, input[0] == 3, "whether it is held");
+            Check.Equal(block.IsHeld, input[0] == 4, "whether it is held");
             Check.True(block.HoldReason.Length < input.Length, "the reason");
         }
 
@@ -52,6 +52,13 @@ internal sealed class EnvelopeTarget : IFuzzTarget
         Reply? refusal = CommandParser.Parse(line, Everything, out Command command);
         MailParameters mail = refusal is null ? command.Mail : default;
         builder.Begin("a@b.example"u8, mail, Arrived);
+        // Anything will do for a name: it is the operator's, not the peer's.
+        string tenant = lines.Length % 2 == 0 ? lines[^1][..Math.Min(lines[^1].Length, Envelope.MaximumTenant)] : "";
+        if (tenant.Length > 0)
+        {
+            builder.Belong(Octets.Of(tenant));
+        }
+
         var expected = new List<string>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (string recipient in lines[1..])
@@ -76,6 +83,7 @@ internal sealed class EnvelopeTarget : IFuzzTarget
         Check.Equal("a@b.example", Octets.Text(read!.ReversePath), "reverse-path");
         Check.Equal(string.Join('\n', expected), string.Join('\n', Walk(read)), "recipients");
         Check.Equal(expected.Count, read.RecipientCount, "number of recipients");
+        Check.Equal(tenant, Octets.Text(read.Tenant), "tenant");
         string described = Describe(read);
         Check.Equal(Describe(mail), described, "parameters");
         return described;

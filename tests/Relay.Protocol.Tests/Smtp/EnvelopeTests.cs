@@ -112,6 +112,30 @@ public class EnvelopeTests
     }
 
     [Fact]
+    public void A_tenant_goes_along_and_changes_nothing_of_an_envelope_without_one()
+    {
+        byte[] plain = BuildWith(Everything).Bytes.ToArray();
+        var builder = new EnvelopeBuilder();
+        builder.Begin("a@b"u8, Everything, Arrived);
+        builder.Belong("shop"u8);
+        builder.TryAdd("c@d"u8, new RcptParameters { Notify = DsnNotify.Never });
+        byte[] bytes = builder.Build().Bytes.ToArray();
+        Assert.True(Envelope.TryParse(bytes, out Envelope? read));
+        Assert.Equal("shop"u8, read!.Tenant);
+        Assert.Equal(("a@b", "c@d", (sbyte)Everything.Priority!), (read.ReversePathText(), read.RecipientText(0), read.Priority));
+        Assert.Equal(DsnNotify.Never, read.NotifyOf(0, out _));
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            Assert.False(Envelope.TryParse(bytes.AsSpan(0, i), out _));
+        }
+
+        Assert.Equal(Envelope.CurrentVersion, plain[0]);
+        Assert.True(Envelope.TryParse(plain, out Envelope? without));
+        Assert.True(without!.Tenant.IsEmpty);
+        Assert.Throws<InvalidOperationException>(() => builder.Belong("late"u8));
+    }
+
+    [Fact]
     public void A_damaged_block_of_parameters_is_no_envelope()
     {
         byte[] good = BuildWith(Everything).Bytes.ToArray();

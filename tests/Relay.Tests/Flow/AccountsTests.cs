@@ -42,7 +42,7 @@ public class AccountsTests
         ScramVerifier made = TestAccounts.One.VerifierOf("nobody"u8);
         ScramVerifier again = TestAccounts.Of(("user", "secret", []), ("other", "secret", [])).VerifierOf("nobody"u8);
         Assert.True(made.Salt.SequenceEqual(again.Salt));
-        Assert.Equal(TestAccounts.One.Find("user")!.Verifier.Iterations, made.Iterations);
+        Assert.Equal(TestAccounts.One.Find("user")!.Verifier!.Iterations, made.Iterations);
         Assert.False(made.Salt.SequenceEqual(TestAccounts.One.VerifierOf("nobody2"u8).Salt));
         Assert.False(made.Matches(""u8));
         Assert.False(made.Matches("secret"u8));

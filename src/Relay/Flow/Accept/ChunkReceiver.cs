@@ -27,6 +27,9 @@ internal sealed class ChunkReceiver(TimeProvider time, LimitOptions limits)
     private HeaderScan _header;
     private int _chunks;
 
+    /// <summary>Octets that the message may have.</summary>
+    public long MaximumSize { get; set; } = limits.MessageSize;
+
     /// <summary>Octets of the message so far.</summary>
     public long Length { get; private set; }
 
@@ -58,7 +61,7 @@ internal sealed class ChunkReceiver(TimeProvider time, LimitOptions limits)
             return ReceiveStatus.Endless;
         }
 
-        bool tooBig = spool is not null && size > limits.MessageSize - Length;
+        bool tooBig = spool is not null && size > MaximumSize - Length;
         if (tooBig)
         {
             spool = null;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using Relay.Protocol.Smtp;
 
 namespace Relay.Flow.Accept;
@@ -31,7 +32,26 @@ internal sealed class CommandLines
     /// <summary>True when <see cref="TryRead"/> gave up on a line without an end: the session must close.</summary>
     public bool IsEndless => _skipped >= SkipLimit;
 
-    /// <summary><paramref name="response"/>: the line is a response of AUTH, which may be longer than a command.</summary>
+    /// <summary>The line that begins there is AUTH: the first response that may come with it is as long as any (RFC 4954 §4), and tokens are.</summary>
+    public static bool IsAuth(in ReadOnlySequence<byte> buffer)
+    {
+        ReadOnlySpan<byte> verb = "AUTH "u8;
+        if (buffer.FirstSpan.Length >= verb.Length)
+        {
+            return Ascii.EqualsIgnoreCase(buffer.FirstSpan[..verb.Length], verb);
+        }
+
+        if (buffer.Length < verb.Length)
+        {
+            return false;
+        }
+
+        Span<byte> start = stackalloc byte[5];
+        buffer.Slice(0, start.Length).CopyTo(start);
+        return Ascii.EqualsIgnoreCase(start, verb);
+    }
+
+    /// <summary><paramref name="response"/>: the line is a response of AUTH, or AUTH itself, which may be longer than other commands.</summary>
     public LineStatus TryRead(ref ReadOnlySequence<byte> buffer, bool response, out ReadOnlySpan<byte> line)
     {
         line = default;

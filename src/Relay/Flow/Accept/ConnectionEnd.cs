@@ -15,6 +15,8 @@ internal enum ConnectionEnd
 
     /// <summary>A milter wanted it closed (421).</summary>
     Filtered,
+    EarlyTalker,
+    Banned,
     Stopping,
     Fault,
 }

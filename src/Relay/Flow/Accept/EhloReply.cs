@@ -30,8 +30,7 @@ internal sealed class EhloReply
             (Extensions.BinaryMime, Line("BINARYMIME")),
             (Extensions.StartTls, Line("STARTTLS")),
             (Extensions.RequireTls, Line("REQUIRETLS")),
-            (Extensions.Auth, Line("AUTH " + Mechanisms)),
-            (Extensions.AuthExternal, Line($"AUTH {Mechanisms} EXTERNAL")),
+            (Extensions.Auth, Encoding.ASCII.GetBytes("250-AUTH ")),
             (Extensions.Dsn, Line("DSN")),
             (Extensions.DeliverBy, Line("DELIVERBY")),
             (Extensions.MtPriority, Line("MT-PRIORITY")),
@@ -40,16 +39,20 @@ internal sealed class EhloReply
         ];
     }
 
-    public void Write(IBufferWriter<byte> output, Extensions offered, DateTimeOffset now)
+    /// <summary><paramref name="mechanisms"/> stand behind AUTH where that is offered.</summary>
+    public void Write(IBufferWriter<byte> output, Extensions offered, ReadOnlySpan<byte> mechanisms, DateTimeOffset now)
     {
         output.Write(_first);
-        // One line for all mechanisms.
-        offered &= (offered & Extensions.AuthExternal) != 0 ? ~Extensions.Auth : ~Extensions.None;
         foreach ((Extensions extension, byte[] line) in _lines)
         {
             if ((offered & extension) != 0)
             {
                 output.Write(line);
+                if (extension == Extensions.Auth)
+                {
+                    output.Write(mechanisms);
+                    output.Write((offered & Extensions.AuthExternal) != 0 ? " EXTERNAL\r\n"u8 : "\r\n"u8);
+                }
             }
         }
 

@@ -22,4 +22,7 @@ internal enum FollowUp : byte
 
     /// <summary>XCLIENT: the session begins again, for the milters as well.</summary>
     Restart,
+
+    /// <summary>The line can't be answered yet, and waits unread for what is being looked up.</summary>
+    Wait,
 }

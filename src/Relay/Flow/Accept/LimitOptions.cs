@@ -13,6 +13,9 @@ public sealed record LimitOptions
 
     public int ConnectionsPerAddress { get; init; } = 200;
 
+    /// <summary>From one network (/24 of IPv4, /64 of IPv6) of strangers.</summary>
+    public int ConnectionsPerNetwork { get; init; } = 1000;
+
     /// <summary>For each command, from the last one's reply to its own last octet; RFC 5321 §4.5.3.2.7: at least 5 minutes.</summary>
     public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromMinutes(5);
 

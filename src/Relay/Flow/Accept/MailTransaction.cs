@@ -29,6 +29,10 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
     private DateTimeOffset _arrived;
     private bool _isSmtpUtf8;
 
+    /// <summary>What the user has sent, and what of it this transaction has taken; null when nothing is to be counted.</summary>
+    private UserUsage? _usage;
+    private int _takenRecipients;
+
     /// <summary>MAIL said BODY=BINARYMIME: the message may be other than lines, and comes by BDAT (RFC 3030 §3).</summary>
     public bool IsBinary { get; private set; }
 
@@ -38,9 +42,18 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
     /// <summary>Where the message's content goes.</summary>
     private IBufferWriter<byte> Content => _isSubmission ? _submission! : _signing is not null ? _signing : _spool!;
 
+    /// <summary>Octets that this client's message may have.</summary>
+    private long MaximumSize => client.Account?.Limits.MessageSize is { } own and > 0 ? Math.Min(own, settings.Limits.MessageSize) : settings.Limits.MessageSize;
+
     public void Reset()
     {
         _envelope.Reset();
+        if (_usage is { } usage)
+        {
+            _usage = null;
+            usage.Return(1, _takenRecipients);
+        }
+
         if (_isSubmission)
         {
             _submission!.Reset();
@@ -61,7 +74,7 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
     /// <summary>MAIL: null when the sender was accepted, or the refusal.</summary>
     public Reply? Begin(in Command command)
     {
-        if (command.Mail.Size > settings.Limits.MessageSize)
+        if (command.Mail.Size > MaximumSize)
         {
             return Replies.MessageTooBig552;
         }
@@ -85,8 +98,18 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
             return ReplyFor(storage);
         }
 
+        if (client.Account is { Limits.Counts: true } user && TakeMessage(user, now) is { } over)
+        {
+            return over;
+        }
+
         _size = command.Mail.Size;
         _envelope.Begin(command.Path, command.Mail, now);
+        if (client.Account?.TenantName is { } tenant)
+        {
+            _envelope.Belong(tenant);
+        }
+
         _isSmtpUtf8 = command.Mail.SmtpUtf8;
         IsBinary = command.Mail.Body == BodyType.BinaryMime;
         return null;
@@ -109,17 +132,10 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         // RFC 5321 §4.5.1: postmaster without a domain is always accepted.
         if (command.Domain.IsEmpty)
         {
-            _envelope.TryAdd(settings.Permission.Postmaster);
-            return null;
+            return TakeRecipient() is { } full ? full : Add(settings.Permission.Postmaster, default);
         }
 
-        Reply? refusal = settings.Permission.Check(command.Path, command.Domain, client.MayRelay);
-        if (refusal is null)
-        {
-            _isAdded = _envelope.TryAdd(command.Path, command.Rcpt);
-        }
-
-        return refusal;
+        return settings.Permission.Check(command.Path, command.Domain, client.MayRelay) ?? TakeRecipient() ?? Add(command.Path, command.Rcpt);
     }
 
     /// <summary>The recipient that was accepted last is refused after all.</summary>
@@ -129,6 +145,7 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         {
             _envelope.RemoveLast();
             _isAdded = false;
+            GiveBackRecipient();
         }
     }
 
@@ -200,8 +217,66 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
     /// <summary>Local trouble is never the message's fault: every failure of the spool is a temporary refusal.</summary>
     private static Reply ReplyFor(SpoolFailure failure) => failure == SpoolFailure.Full ? Replies.StorageFull452 : Replies.LocalError451;
 
+    private Reply? TakeMessage(Account user, DateTimeOffset now)
+    {
+        UserUsage usage = services.Usage.Of(user.Name);
+        if (usage.TryMessage(user.Limits, now, out string limit) is { } refusal)
+        {
+            return Limited(user, limit, refusal);
+        }
+
+        _usage = usage;
+        _takenRecipients = 0;
+        return null;
+    }
+
+    private Reply? TakeRecipient()
+    {
+        if (_usage is not { } usage || client.Account is not { } user)
+        {
+            return null;
+        }
+
+        if (usage.TryRecipient(user.Limits, services.Time.GetUtcNow(), out string limit) is { } refusal)
+        {
+            return Limited(user, limit, refusal);
+        }
+
+        _takenRecipients++;
+        return null;
+    }
+
+    private Reply Limited(Account user, string limit, Reply refusal)
+    {
+        SessionLog.UserLimited(services.Log, client.EndPoint, LogText.Clean(user.Name), limit, refusal.ToString());
+        services.Metrics.UserLimited(limit);
+        return refusal;
+    }
+
+    private Reply? Add(ReadOnlySpan<byte> mailbox, in RcptParameters parameters)
+    {
+        _isAdded = _envelope.TryAdd(mailbox, parameters);
+        if (!_isAdded)
+        {
+            // It is there already, and counts once.
+            GiveBackRecipient();
+        }
+
+        return null;
+    }
+
+    private void GiveBackRecipient()
+    {
+        if (_usage is { } usage)
+        {
+            _takenRecipients--;
+            usage.Return(0, 1);
+        }
+    }
+
     private SpoolTransaction Open(bool tls)
     {
+        _receiver.MaximumSize = _chunks.MaximumSize = MaximumSize;
         _arrived = services.Time.GetUtcNow();
         SpoolTransaction spool = _spool = services.Spool.Begin(_size);
         ReceivedField.Write(spool, new ReceivedInfo
@@ -279,6 +354,12 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         if (commit.Message is not { } message)
         {
             return new MailResult(ReceiveStatus.Complete, ReplyFor(commit.Failure), id);
+        }
+
+        if (_usage is { } usage)
+        {
+            _usage = null;
+            services.Usage.Sent(usage, _takenRecipients);
         }
 
         Record(message, filtered.HeldBy);

@@ -21,6 +21,9 @@ internal sealed class MessageReceiver(TimeProvider time, LimitOptions limits)
     private DataDecoder _decoder;
     private HeaderScan _header;
 
+    /// <summary>Octets that the message may have.</summary>
+    public long MaximumSize { get; set; } = limits.MessageSize;
+
     /// <summary>How many Received fields the message came with (RFC 5321 §6.3).</summary>
     public int ReceivedFields => _header.ReceivedCount;
 
@@ -36,7 +39,7 @@ internal sealed class MessageReceiver(TimeProvider time, LimitOptions limits)
     {
         _decoder = default;
         _header = new HeaderScan(stuffed: true);
-        long limit = limits.MessageSize;
+        long limit = MaximumSize;
         long endless = limit > long.MaxValue / EndlessFactor ? long.MaxValue : limit * EndlessFactor;
         long raw = 0;
         bool tooBig = false;

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text;
+using Relay.Flow.Abuse;
+using Relay.Flow.Login;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
 using Relay.Tls;
@@ -15,11 +17,18 @@ internal sealed class SessionClient : IDisposable
     private readonly SessionServices _services;
     private readonly AcceptSettings _settings;
     private Task<string?>? _name;
-    private IPAddress? _counted;
+    private bool _isCounted;
+    private bool _isNetworkCounted;
+    private Origin _counted;
+    private Task<DnsVerdict>? _verdict;
+    private Reply? _listed;
     private bool _isTrusted;
     private bool _hasTrustedCertificate;
     private bool? _announcedExtended;
     private bool _isHelloAnnounced;
+
+    /// <summary>Of which the account is as it is.</summary>
+    private ILoginSource? _source;
 
     public SessionClient(IPEndPoint peer, SessionServices services, AcceptSettings settings)
     {
@@ -53,7 +62,13 @@ internal sealed class SessionClient : IDisposable
     public ClientCertificate? Certificate { get; private set; }
 
     /// <summary>Turned away at the greeting.</summary>
-    public bool IsBlocked => _settings.Access.Blocked.Covers(EndPoint.Address);
+    public bool IsBlocked { get; private set; }
+
+    /// <summary>Where it comes from, to be counted.</summary>
+    public Origin Origin { get; private set; }
+
+    /// <summary>DNS lists are still being asked about it, and nobody has waited for them yet.</summary>
+    public bool IsBeingJudged => _verdict is { IsCompleted: false } && Login is null;
 
     /// <summary>May say by XCLIENT for whom it speaks.</summary>
     public bool IsProxy { get; private set; }
@@ -118,7 +133,7 @@ internal sealed class SessionClient : IDisposable
         if ((attributes.Given & XClientKeys.Login) != 0)
         {
             Login = attributes.Login;
-            Account = attributes.Login is { } login ? _settings.Accounts?.Find(login) : null;
+            Account = attributes.Login is { } login ? _services.Logins.Source?.Find(login) : null;
         }
     }
 
@@ -136,11 +151,26 @@ internal sealed class SessionClient : IDisposable
     /// <summary>The handshake has shown this certificate.</summary>
     public void Show(ClientCertificate? certificate)
     {
-        Certificate = certificate is not null && (certificate.IsVerified || _settings.Accounts?.Find(certificate, []) is not null) ? certificate : null;
+        Certificate = certificate is not null && (certificate.IsVerified || _services.Logins.Source?.Find(certificate) is not null) ? certificate : null;
         _hasTrustedCertificate = certificate is not null && _settings.Role == ListenerRole.Relay && _settings.Access.RelayCertificates.Contains(certificate.Fingerprint);
     }
 
     public void LogIn(Account account) => (Account, Login) = (account, account.Name);
+
+    /// <summary>Takes what has become of the account since it logged in. False: it is no more, and nobody is logged in.</summary>
+    public bool RenewLogin()
+    {
+        ILoginSource? source = _services.Logins.Source;
+        if (ReferenceEquals(source, _source))
+        {
+            return true;
+        }
+
+        _source = source;
+        Account = source?.Renew(Account!);
+        Login = Account?.Name;
+        return Account is not null;
+    }
 
     /// <summary>All that the client said of itself is forgotten (RFC 3207 §4.2).</summary>
     public void Forget()
@@ -152,33 +182,114 @@ internal sealed class SessionClient : IDisposable
         Introduce([], extended: false);
     }
 
-    /// <summary>Whether the client's address may have one more connection; it counts from then on. A proxy counts only as those for whom it speaks.</summary>
-    public bool TryCount()
+    /// <summary>
+    /// Whether the client may come in: null, and its connection counts from then on, its name and what DNS lists say of it are being looked up; or the reply for it. A proxy counts only as those for whom it speaks. Nothing is asked of anybody for who
+    /// stays outside.
+    /// </summary>
+    public Reply? Admit(out ConnectionEnd end)
     {
-        IPAddress address = EndPoint.Address;
+        end = ConnectionEnd.TooManyConnections;
         Dispose();
-        if (IsProxy && _settings.Access.XClientFrom.Covers(address))
+        if (IsProxy && _settings.Access.XClientFrom.Covers(EndPoint.Address))
         {
-            return true;
+            LookUpName();
+            return null;
         }
 
-        if (!_services.Connections.TryEnter(address, _settings.Limits.ConnectionsPerAddress))
+        Origin origin = Origin;
+        if (_services.Abuse.IsBanned(origin))
         {
-            return false;
+            end = ConnectionEnd.Banned;
+            _services.Abuse.Refuse(origin, "banned");
+            return Replies.Banned421;
         }
 
-        _counted = address;
-        return true;
+        if (!_services.Abuse.TryConnect(origin))
+        {
+            _services.Abuse.Refuse(origin, "connection_rate");
+            return Replies.TooManyConnectionsLately421;
+        }
+
+        if (!TryCount(origin))
+        {
+            return Replies.TooManyConnections421;
+        }
+
+        LookUpName();
+        _verdict = IsBlocked ? null : _services.Abuse.Judge(origin, _settings.Role == ListenerRole.Submission, _services.Stopping);
+        return null;
+    }
+
+    /// <summary>Waits until DNS lists have said what they have to say, but not for long.</summary>
+    public async ValueTask AwaitJudgementAsync()
+    {
+        if (_verdict is { } verdict)
+        {
+            Task wait = verdict.WaitAsync(_settings.ListWait, _services.Time, _services.Stopping);
+            await wait.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!verdict.IsCompleted)
+            {
+                _services.Metrics.ListAnswered("late");
+                _verdict = null;
+            }
+        }
+    }
+
+    /// <summary>What a client that DNS lists speak against is told at RCPT; null for others, for who has logged in, and while they haven't answered.</summary>
+    public Reply? Judgement()
+    {
+        if (_verdict is { IsCompleted: true } done && Login is null)
+        {
+            _verdict = null;
+            // Cancelled when the relay stops.
+            if (done.IsCompletedSuccessfully && done.GetAwaiter().GetResult() is var verdict && _services.Abuse.IsRefused(Origin, verdict))
+            {
+                _listed = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, $"client [{AddressText}] is listed by {verdict.Zone}{(verdict.Text.Length == 0 ? "" : ": " + verdict.Text)}");
+            }
+        }
+
+        return Login is null ? _listed : null;
     }
 
     /// <summary>The connection counts no more.</summary>
     public void Dispose()
     {
-        if (_counted is { } address)
+        if (_isNetworkCounted)
         {
-            _counted = null;
-            _services.Connections.Leave(address);
+            _services.Connections.Leave(_counted.Network);
         }
+
+        if (_isCounted)
+        {
+            _services.Connections.Leave(_counted.Key);
+        }
+
+        _isCounted = _isNetworkCounted = false;
+    }
+
+    private void LookUpName()
+    {
+        // A loopback client needs no name.
+        if (_name is null && _settings.ReverseLookup is { } names && !IPAddress.IsLoopback(EndPoint.Address))
+        {
+            _name = names.LookUpAsync(EndPoint.Address, _services.Stopping).AsTask();
+        }
+    }
+
+    private bool TryCount(in Origin origin)
+    {
+        _counted = origin;
+        _isCounted = _services.Connections.TryEnter(origin.Key, _settings.Limits.ConnectionsPerAddress);
+        if (_isCounted && origin.MayBan)
+        {
+            _isNetworkCounted = _services.Connections.TryEnter(origin.Network, _settings.Limits.ConnectionsPerNetwork);
+            if (!_isNetworkCounted)
+            {
+                Dispose();
+            }
+        }
+
+        return _isCounted;
     }
 
     private void ComeFrom(IPEndPoint source)
@@ -186,7 +297,10 @@ internal sealed class SessionClient : IDisposable
         EndPoint = source.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(source.Address.MapToIPv4(), source.Port) : source;
         AddressText = EndPoint.Address.ToString();
         _isTrusted = _settings.Role == ListenerRole.Relay && _settings.Permission.IsTrusted(EndPoint.Address);
-        // A loopback client needs no name.
-        _name = _settings.ReverseLookup is { } names && !IPAddress.IsLoopback(EndPoint.Address) ? names.LookUpAsync(EndPoint.Address, _services.Stopping).AsTask() : null;
+        _name = null;
+        _verdict = null;
+        _listed = null;
+        IsBlocked = _settings.IsBlocked(EndPoint.Address);
+        Origin = _settings.OriginOf(EndPoint.Address);
     }
 }

@@ -1,5 +1,8 @@
 using System.Buffers;
 using System.Text;
+using Relay.Flow.Abuse;
+using Relay.Flow.Login;
+using Relay.Flow.Policy;
 using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
 using Relay.Telemetry;
@@ -15,7 +18,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     private Patience _patience = new(settings.Limits);
     private SessionState _state;
 
-    /// <summary>The exchange that AUTH began. After <see cref="FollowUp.Credentials"/> it has what is to be verified.</summary>
+    /// <summary>The exchange that AUTH began. After <see cref="FollowUp.Credentials"/> it has what is to be answered.</summary>
     public AuthExchange Auth { get; } = new();
 
     /// <summary>After <see cref="FollowUp.Chunk"/>: what follows.</summary>
@@ -27,7 +30,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     /// <summary>After <see cref="FollowUp.Chunk"/>: it is the first one, and the milters are to be asked before it is kept.</summary>
     public bool MustAskBeforeChunk { get; private set; }
 
-    private Extensions Offered => settings.Offered(channel.IsTls, client);
+    private Extensions Offered => services.Logins.Source is null ? settings.Offered(channel.IsTls, client) & ~Extensions.Auth : settings.Offered(channel.IsTls, client);
 
     /// <summary>The first reply, 220 or 554 (RFC 5321 §3.1).</summary>
     public void Greet()
@@ -76,7 +79,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             case Verb.Mail:
                 return Mail(command);
             case Verb.Rcpt:
-                return Rcpt(command);
+                return client.IsBeingJudged ? FollowUp.Wait : Rcpt(command);
             case Verb.Data:
                 return Data();
             case Verb.Auth:
@@ -122,7 +125,8 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         }
         else
         {
-            Refuse(Replies.LineTooLong500);
+            // AUTH is that long only for the response that comes with it.
+            Refuse(Ascii.EqualsIgnoreCase(verb, "AUTH"u8) ? Replies.AuthLineTooLong500 : Replies.LineTooLong500);
         }
     }
 
@@ -130,12 +134,92 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     public void Violate(string what, Reply? reply)
     {
         SessionLog.Violation(services.Log, client.EndPoint, what);
+        services.Abuse.Count(client.Origin, Offence.Command, AbuseGuard.Violation);
         if (reply is not null)
         {
             channel.Send(reply);
         }
 
         channel.Close(ConnectionEnd.ProtocolViolation);
+    }
+
+    /// <summary>The client didn't wait for the greeting: it gets another one.</summary>
+    public void SpokeEarly()
+    {
+        services.Abuse.Refuse(client.Origin, "early_talker");
+        services.Abuse.Count(client.Origin, Offence.Command, AbuseGuard.Violation);
+        channel.Send(Replies.EarlyTalker554);
+        channel.Close(ConnectionEnd.EarlyTalker);
+    }
+
+    /// <summary>Until what <see cref="FollowUp.Wait"/> left unread can be read again: some seconds at most.</summary>
+    public ValueTask WaitAsync() => client.AwaitJudgementAsync();
+
+    /// <summary>
+    /// Answers the response in the exchange. One that shows whether the client knows a secret is looked at when it is its turn, which after wrong ones from there, or for that user, takes some seconds.
+    /// </summary>
+    public async ValueTask LogInAsync()
+    {
+        if (Auth.Proof is not { } proof)
+        {
+            Answered(await Auth.AnswerAsync(services.Stopping).ConfigureAwait(false));
+            return;
+        }
+
+        if (!await TryTurnAsync(proof.User).ConfigureAwait(false))
+        {
+            return;
+        }
+
+        ulong secret = services.Abuse.SecretOf(proof.User, proof.Secret.Span);
+        LoginAnswer answer = default;
+        bool isBanned;
+        try
+        {
+            answer = await Auth.AnswerAsync(services.Stopping).ConfigureAwait(false);
+        }
+        finally
+        {
+            isBanned = services.Abuse.Tried(client.Origin, proof.User, secret, answer.IsRight);
+        }
+
+        Answered(answer);
+        if (isBanned)
+        {
+            Ban();
+        }
+    }
+
+    /// <summary>Waits for the turn. False: there is none, and the client has been told so.</summary>
+    private async ValueTask<bool> TryTurnAsync(byte[] user)
+    {
+        TimeSpan waited = TimeSpan.Zero;
+        while (true)
+        {
+            LoginTurn turn = services.Abuse.TryTurn(client.Origin, user, waited, out TimeSpan wait);
+            if (services.Stopping.IsCancellationRequested && turn == LoginTurn.Wait)
+            {
+                turn = LoginTurn.Busy;
+            }
+
+            switch (turn)
+            {
+                case LoginTurn.Now:
+                    return true;
+                case LoginTurn.Wait:
+                    waited += wait;
+                    await Task.Delay(wait, services.Time, services.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    break;
+                case LoginTurn.Banned:
+                    Auth.Clear();
+                    Ban();
+                    return false;
+                default:
+                    Auth.Clear();
+                    Idle(Replies.AuthTooOften454);
+                    return false;
+            }
+        }
     }
 
     /// <summary>The octets of a chunk were read, or what there was of them.</summary>
@@ -156,24 +240,26 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         }
     }
 
-    /// <summary>The credentials are verified: the password is the user's, isn't, or (null) nobody had time to look.</summary>
-    public void Verified(bool? good)
+    /// <summary>What the mechanism said to the client's response.</summary>
+    private void Answered(in LoginAnswer answer)
     {
-        if (good is null)
-        {
-            Idle(Replies.AuthBusy454);
-        }
-        else if (good.Value && settings.Accounts!.Find(Auth.User.Span) is { } account)
+        if (answer.Account is { } account)
         {
             client.LogIn(account);
-            channel.Send(Replies.Authenticated235);
+        }
+
+        if (answer.Reply == Replies.AuthBusy454 || answer.Reply == Replies.AuthAway454)
+        {
+            Idle(answer.Reply);
+        }
+        else if (answer.Reply.IsRefusal)
+        {
+            Refuse(answer.Reply);
         }
         else
         {
-            Refuse(Replies.AuthFailed535);
+            channel.Send(answer.Reply);
         }
-
-        Auth.Clear();
     }
 
     /// <summary>The milters were asked about a command: null, or their refusal.</summary>
@@ -291,7 +377,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         _state = SessionState.Ready;
         if (verb == Verb.Ehlo)
         {
-            settings.EhloReply.Write(channel.Output, Offered, services.Time.GetUtcNow());
+            settings.EhloReply.Write(channel.Output, Offered, services.Logins.Source is { } logins ? logins.Mechanisms : default, services.Time.GetUtcNow());
         }
         else
         {
@@ -303,6 +389,12 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 
     private FollowUp Mail(in Command command)
     {
+        if (client.Account is not null && !client.RenewLogin())
+        {
+            Refuse(Replies.LoginOver530);
+            return FollowUp.None;
+        }
+
         if (settings.Role == ListenerRole.Submission && client.Login is null)
         {
             // RFC 6409 §4.3: nothing without authentication; the password would have to come in TLS.
@@ -333,6 +425,13 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 
     private FollowUp Rcpt(in Command command)
     {
+        if (client.Judgement() is { } listed)
+        {
+            services.Metrics.RecipientRefused((int)listed.Code);
+            Refuse(listed);
+            return FollowUp.None;
+        }
+
         Reply? refusal = mail.AddRecipient(command);
         if (milters is not null && (refusal is null || milters.Milters.WantsRefused))
         {
@@ -413,7 +512,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         if ((Offered & Extensions.Auth) == 0)
         {
             // RFC 4954 §6: a password is for TLS only, and what takes its place is no better kept in clear.
-            Refuse(settings.Accounts is not null && !channel.IsTls ? Replies.AuthNeedsTls538 : Replies.CommandNotImplemented502);
+            Refuse(services.Logins.Source is not null && !channel.IsTls ? Replies.AuthNeedsTls538 : Replies.CommandNotImplemented502);
             return FollowUp.None;
         }
 
@@ -428,31 +527,17 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             milters.AuthType = Encoding.ASCII.GetString(command.Mechanism).ToUpperInvariant();
         }
 
-        return Continue(Auth.Begin(command, settings.Accounts!, channel.EndPointBinding, client.Certificate));
+        return Continue(Auth.Begin(command, services.Logins.Source!, new LoginClient(client.EndPoint, channel.LocalEndPoint, channel.EndPointBinding, client.Certificate)));
     }
 
-    private FollowUp Continue(Reply? reply)
+    private FollowUp Continue(Reply? refusal)
     {
-        if (reply is null)
+        if (refusal is null)
         {
-            if (!Auth.IsProven)
-            {
-                return FollowUp.Credentials;
-            }
-
-            Verified(true);
-            return FollowUp.None;
+            return FollowUp.Credentials;
         }
 
-        if (reply.IsRefusal)
-        {
-            Refuse(reply);
-        }
-        else
-        {
-            channel.Send(reply);
-        }
-
+        Refuse(refusal);
         return FollowUp.None;
     }
 
@@ -471,10 +556,10 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         {
             mail.Reset();
             client.Become(attributes);
-            if (!client.TryCount())
+            if (client.Admit(out ConnectionEnd end) is { } refusal)
             {
-                channel.Send(Replies.TooManyConnections421);
-                channel.Close(ConnectionEnd.TooManyConnections);
+                channel.Send(refusal);
+                channel.Close(end);
             }
             else if (milters is not null && !client.IsBlocked)
             {
@@ -549,6 +634,11 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         if ((int)reply.Code >= 500)
         {
             _patience.Refused();
+            if (IsOffence(reply, out Offence offence) && services.Abuse.Count(client.Origin, offence))
+            {
+                Ban();
+                return;
+            }
         }
 
         EndPatience(Replies.TooManyErrors421);
@@ -567,6 +657,21 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         {
             channel.Close(ConnectionEnd.Filtered);
         }
+    }
+
+    /// <summary>Of strangers: who has logged in is known by name. A log-in that failed is counted where it is known for whom; what DNS lists say is no deed.</summary>
+    private bool IsOffence(Reply reply, out Offence offence)
+    {
+        offence = reply == RelayPermission.UnknownUser ? Offence.Recipient : Offence.Command;
+        return client.Login is null && reply != Replies.AuthFailed535 && reply != client.Judgement();
+    }
+
+    /// <summary>The client has gone too far.</summary>
+    private void Ban()
+    {
+        services.Abuse.Refuse(client.Origin, "banned");
+        channel.Send(Replies.Banned421);
+        channel.Close(ConnectionEnd.Banned);
     }
 
     private void EndPatience(Reply farewell)

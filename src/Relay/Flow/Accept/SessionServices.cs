@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging;
 using Relay.Concurrency;
 using Relay.Dkim;
+using Relay.Flow.Abuse;
+using Relay.Flow.Login;
 using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
@@ -21,7 +23,11 @@ internal sealed class SessionServices
 
     public required ConnectionLimit Connections { get; init; }
 
-    public required PasswordWork Passwords { get; init; }
+    public required AbuseGuard Abuse { get; init; }
+
+    public required CurrentLogins Logins { get; init; }
+
+    public required UserTally Usage { get; init; }
 
     public required Heartbeat Heartbeat { get; init; }
 

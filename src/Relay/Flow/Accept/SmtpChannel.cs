@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Net;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Relay.Concurrency;
@@ -43,6 +44,9 @@ internal sealed class SmtpChannel : IAsyncDisposable
     public PipeReader Input { get; private set; }
 
     public PipeWriter Output { get; private set; }
+
+    /// <summary>The address that the client has reached; null when the transport doesn't say.</summary>
+    public IPEndPoint? LocalEndPoint => _connection.LocalEndPoint as IPEndPoint;
 
     /// <summary>A read that it ends comes back cancelled, with the deadline expired.</summary>
     public Deadline Deadline { get; }

@@ -4,6 +4,7 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Relay.Concurrency;
+using Relay.Flow.Abuse;
 using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
@@ -64,15 +65,15 @@ internal sealed class SmtpSession : IAsyncDisposable
             }
         }
 
-        if (!_client.TryCount())
+        if (_client.Admit(out ConnectionEnd turnedAway) is { } refusal)
         {
             if (_listener.Tls != ListenerTls.Implicit)
             {
-                _channel.Send(Replies.TooManyConnections421);
+                _channel.Send(refusal);
                 await _channel.FlushAsync().ConfigureAwait(false);
             }
 
-            return ConnectionEnd.TooManyConnections;
+            return turnedAway;
         }
 
         if (_listener.Tls == ListenerTls.Implicit && !await BeginTlsAsync().ConfigureAwait(false))
@@ -80,8 +81,16 @@ internal sealed class SmtpSession : IAsyncDisposable
             return ConnectionEnd.TlsFailed;
         }
 
-        // The greeting doesn't wait to see whether the client speaks first: whatever it said early is answered after it, in order.
-        await GreetAsync(again: false).ConfigureAwait(false);
+        // Without a delay the greeting doesn't wait to see whether the client speaks first: whatever it said early is answered after it, in order.
+        if (_settings.GreetDelay > TimeSpan.Zero && _client.Origin.Standing == Standing.Stranger && !_client.IsBlocked && await SpeaksEarlyAsync().ConfigureAwait(false))
+        {
+            _commands.SpokeEarly();
+        }
+        else if (_channel.IsOpen)
+        {
+            await GreetAsync(again: false).ConfigureAwait(false);
+        }
+
         await _channel.FlushAsync().ConfigureAwait(false);
         while (_channel.IsOpen)
         {
@@ -112,6 +121,32 @@ internal sealed class SmtpSession : IAsyncDisposable
         if (_milters is { } questions)
         {
             await questions.Milters.EndAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Waits with the greeting: a server waits for it (RFC 5321 §4.3.1), many a robot doesn't. Whether the client has spoken. With implicit TLS this comes behind the handshake, in which it is the client that has to speak first: early is what it
+    /// says inside.
+    /// </summary>
+    private async ValueTask<bool> SpeaksEarlyAsync()
+    {
+        // Not the channel's own deadline, which ends flushes and the reads below TLS as well: the session is to go on.
+        using Deadline greeting = _services.Heartbeat.Register(_channel.Wake);
+        greeting.Set(_settings.GreetDelay);
+        while (true)
+        {
+            ReadResult read = await _channel.Input.ReadAsync().ConfigureAwait(false);
+            bool spoke = !read.Buffer.IsEmpty;
+            _channel.Input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            if (spoke || read.IsCompleted || greeting.HasExpired || _stop)
+            {
+                if (!spoke && read.IsCompleted)
+                {
+                    _channel.Close(ConnectionEnd.ClientClosed);
+                }
+
+                return spoke;
+            }
         }
     }
 
@@ -185,7 +220,8 @@ internal sealed class SmtpSession : IAsyncDisposable
         bool answered = false;
         while (_channel.IsOpen && _next == FollowUp.None && !_channel.MustFlush)
         {
-            switch (_lines.TryRead(ref buffer, _commands.Auth.IsOpen, out ReadOnlySpan<byte> line))
+            ReadOnlySequence<byte> before = buffer;
+            switch (_lines.TryRead(ref buffer, _commands.Auth.IsOpen || CommandLines.IsAuth(buffer), out ReadOnlySpan<byte> line))
             {
                 case LineStatus.NeedMoreData:
                     needMore = true;
@@ -203,6 +239,12 @@ internal sealed class SmtpSession : IAsyncDisposable
                     break;
                 default:
                     _next = _commands.Execute(line);
+                    if (_next == FollowUp.Wait)
+                    {
+                        buffer = before;
+                        return answered;
+                    }
+
                     break;
             }
 
@@ -242,7 +284,11 @@ internal sealed class SmtpSession : IAsyncDisposable
                     : new MailResult(await _mail.SwallowAsync(_channel, _commands.Chunk).ConfigureAwait(false), null, default));
                 break;
             case FollowUp.Credentials:
-                _commands.Verified(await _services.Passwords.MatchesAsync(_settings.Accounts!.VerifierOf(_commands.Auth.User.Span), _commands.Auth.Password, _services.Stopping).ConfigureAwait(false));
+                await _commands.LogInAsync().ConfigureAwait(false);
+                break;
+            case FollowUp.Wait:
+                await _channel.FlushAsync().ConfigureAwait(false);
+                await _commands.WaitAsync().ConfigureAwait(false);
                 break;
             case FollowUp.Milters:
                 FollowUp then = _commands.MiltersAnswered(await _milters!.AskAsync().ConfigureAwait(false));

@@ -21,7 +21,8 @@ public sealed class Accounts
     {
         _byName = accounts.ToFrozenDictionary(static a => a.Name, StringComparer.Ordinal);
         _byCertificate = accounts.SelectMany(static a => a.Certificates, static (a, c) => KeyValuePair.Create(c, a)).DistinctBy(static p => p.Key, StringComparer.Ordinal).ToFrozenDictionary(StringComparer.Ordinal);
-        _iterations = accounts.Count == 0 ? [ScramVerifier.DefaultIterations] : [.. accounts.Select(static a => a.Verifier.Iterations)];
+        int[] iterations = [.. accounts.Select(static a => a.Verifier).OfType<ScramVerifier>().Select(static v => v.Iterations)];
+        _iterations = iterations.Length == 0 ? [ScramVerifier.DefaultIterations] : iterations;
         _decoys = decoys;
     }
 

@@ -11,8 +11,10 @@ namespace Relay.Flow.Policy;
 /// </summary>
 internal sealed class RelayPermission
 {
+    /// <summary>Of a recipient that doesn't exist.</summary>
+    public static readonly Reply UnknownUser = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 1, 1, "no such user here");
+
     private static readonly Reply Denied = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, "relaying denied");
-    private static readonly Reply UnknownUser = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 1, 1, "no such user here");
 
     private readonly AccessOptions _access;
     private readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> _domains;

@@ -184,7 +184,7 @@ internal sealed class MessageQueue
     public DateTimeOffset EndOf(SpooledMessage message) => Volatile.Read(ref _retry).End(message);
 
     /// <summary>The name of the tenant whose mail a message is.</summary>
-    public string TenantOf(SpooledMessage message) => Volatile.Read(ref _tenants) is var tenants ? tenants[tenants.Find(message.Client)].Name : "";
+    public string TenantOf(SpooledMessage message) => Volatile.Read(ref _tenants) is var tenants ? tenants[tenants.Find(message)].Name : "";
 
     /// <summary>The site of a destination has been looked up; so it stays until <paramref name="until"/> (a timestamp). What waited for it is ready there.</summary>
     public void Routed(Destination destination, SiteKey key, IReadOnlyList<HostTarget> targets, long until)

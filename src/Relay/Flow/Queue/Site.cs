@@ -377,7 +377,7 @@ internal sealed class Site : Retirable, IDisposable
         {
             QueuedMessage? next = item.Next;
             item.Next = null;
-            int tenant = tenants.Find(item.Message.Client);
+            int tenant = tenants.Find(item.Message);
             _ready.Add(item, tenant, tenants[tenant].Weight, item.Message.Envelope.Priority, Cost(item));
             item = next;
         }

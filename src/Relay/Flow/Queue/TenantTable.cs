@@ -1,17 +1,22 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
+using Relay.Protocol.Smtp;
+using Relay.Spool;
 
 namespace Relay.Flow.Queue;
 
 /// <summary>
-/// Whose mail a client's is: the tenant with the narrowest network that the client is in, or the default one. Immutable, any thread; finding allocates nothing and costs one look-up for each
+/// Whose mail a message is: the tenant it names, or else the one with the narrowest network that its client is in, or the default one. Immutable, any thread; finding allocates nothing and costs one look-up for each
 /// length of prefix that there is, however many networks.
 /// </summary>
 internal sealed class TenantTable
 {
     private readonly TenantOptions[] _tenants;
     private readonly Dictionary<(UInt128 Prefix, int Length), int> _networks = [];
+
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _byName;
 
     /// <summary>The lengths of prefixes, longest first.</summary>
     private readonly int[] _lengths;
@@ -30,6 +35,7 @@ internal sealed class TenantTable
             }
         }
 
+        _byName = _tenants.Select(static (t, i) => (t.Name, i)).ToDictionary(static t => t.Name, static t => t.i, StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
         _hasEgress = _tenants.Any(static t => t.Egress is not null);
         _lengths = [.. _networks.Keys.Select(static n => n.Length).Distinct().OrderDescending()];
     }
@@ -39,7 +45,23 @@ internal sealed class TenantTable
 
     /// <summary>From where the message's tenant has its mail leave; null when that isn't the tenant's to say: a route says it, or it has no wish.</summary>
     public EgressPool? EgressOf(QueuedMessage message) =>
-        _hasEgress && message.Destination.Route?.Egress is null ? _tenants[Find(message.Message.Client)].Egress : null;
+        _hasEgress && message.Destination.Route?.Egress is null ? _tenants[Find(message.Message)].Egress : null;
+
+    /// <summary>The index of a message's tenant. One that isn't configured any more is none.</summary>
+    public int Find(SpooledMessage message)
+    {
+        ReadOnlySpan<byte> name = message.Envelope.Tenant;
+        if (!name.IsEmpty)
+        {
+            Span<char> text = stackalloc char[Envelope.MaximumTenant];
+            if (_byName.TryGetValue(text[..Encoding.UTF8.GetChars(name, text)], out int tenant))
+            {
+                return tenant;
+            }
+        }
+
+        return Find(message.Client);
+    }
 
     /// <summary>The index of a client's tenant; 0 for the default one, and for mail that no client sent.</summary>
     public int Find(IPAddress? client)

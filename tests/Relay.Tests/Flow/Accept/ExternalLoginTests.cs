@@ -120,7 +120,7 @@ public sealed class ExternalLoginTests : IDisposable
     {
         Account alice = TestAccounts.Of(("alice@b.example", "secret", ["*@b.example"])).Find("alice@b.example")!;
         Account bob = TestAccounts.Of(("bob@b.example", "secret", ["*@b.example"])).Find("bob@b.example")!;
-        var host = new Account("pinned", alice.Verifier, alice.Senders) { Certificates = pinned is null ? [] : ["sha256:" + Fingerprint(pinned)], HasPassword = false };
+        var host = new Account("pinned", null, alice.Senders) { Certificates = pinned is null ? [] : ["sha256:" + Fingerprint(pinned)] };
         var relay = new EngineFixture();
         relay.Time.SetUtcNow(TimeProvider.System.GetUtcNow());
         relay.Options = relay.Options with

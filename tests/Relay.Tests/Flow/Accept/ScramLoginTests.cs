@@ -49,16 +49,37 @@ public class ScramLoginTests
     }
 
     [Fact]
-    public async Task After_a_reload_the_new_accounts_count_for_sessions_that_begin_then()
+    public async Task After_a_reload_the_new_accounts_count_also_for_sessions_under_way()
     {
         await using EngineFixture relay = await StartAsync();
         await using TestClient before = await relay.ConnectTlsAsync();
+        await using TestClient inside = await relay.ConnectTlsAsync();
+        string first = "AUTH PLAIN " + Convert.ToBase64String(Encoding.ASCII.GetBytes("\0user\0secret"));
+        await inside.SayAsync(first, "235");
+        await inside.SayAsync("MAIL FROM:<a@b.example>", "250");
+        await inside.SayAsync("RSET", "250");
         relay.Engine.Apply(relay.Options with { Accounts = TestAccounts.Of(("new", "other", ["*@b.example"])) });
         await using TestClient after = await relay.ConnectTlsAsync();
-        string old = "AUTH PLAIN " + Convert.ToBase64String(Encoding.ASCII.GetBytes("\0user\0secret"));
-        await after.SayAsync(old, "535");
+        await after.SayAsync(first, "535");
         await after.SayAsync("AUTH PLAIN " + Convert.ToBase64String(Encoding.ASCII.GetBytes("\0new\0other")), "235");
-        await before.SayAsync(old, "235");
+        await before.SayAsync(first, "535");
+        await inside.SayAsync("MAIL FROM:<a@b.example>", "530 5.7.0 this user may no longer send");
+        await inside.SayAsync("MAIL FROM:<a@b.example>", "530 5.7.0 authentication required");
+        await inside.SayAsync("AUTH PLAIN " + Convert.ToBase64String(Encoding.ASCII.GetBytes("\0new\0other")), "235");
+    }
+
+    [Fact]
+    public async Task Who_has_another_password_since_has_to_log_in_again_and_who_has_other_senders_has_them_at_once()
+    {
+        await using EngineFixture relay = await StartAsync();
+        await using TestClient client = await relay.ConnectTlsAsync();
+        await client.SayAsync("AUTH PLAIN " + Convert.ToBase64String(Encoding.ASCII.GetBytes("\0user\0secret")), "235");
+        relay.Engine.Apply(relay.Options with { Accounts = TestAccounts.Of(("user", "secret", ["*@c.example"])) });
+        await client.SayAsync("MAIL FROM:<a@b.example>", "553 5.7.1");
+        await client.SayAsync("MAIL FROM:<a@c.example>", "250");
+        await client.SayAsync("RSET", "250");
+        relay.Engine.Apply(relay.Options with { Accounts = TestAccounts.Of(("user", "changed", ["*@c.example"])) });
+        await client.SayAsync("MAIL FROM:<a@c.example>", "530 5.7.0");
     }
 
     private static Task<EngineFixture> StartAsync()

@@ -1,6 +1,9 @@
 using System.Net;
+using System.Text;
 using Relay.Flow;
 using Relay.Flow.Queue;
+using Relay.Protocol.Smtp;
+using Relay.Spool;
 using Relay.Testing;
 
 namespace Relay.Tests.Flow.Queue;
@@ -34,7 +37,7 @@ public class TenantTableTests
     [Fact]
     public void Mail_that_no_client_sent_is_the_default_tenants_whose_weight_is_one()
     {
-        Assert.Equal(0, Table.Find(null));
+        Assert.Equal(0, Table.Find((IPAddress?)null));
         Assert.Equal("default", Table[0].Name);
         Assert.Equal(1, Table[0].Weight);
     }
@@ -59,6 +62,26 @@ public class TenantTableTests
         var table = new TenantTable([new TenantOptions { Name = "all", Networks = [IPNetwork.Parse("0.0.0.0/0"), IPNetwork.Parse("::/0")] }]);
         Assert.Equal(1, table.Find(IPAddress.Parse("192.0.2.1")));
         Assert.Equal(1, table.Find(IPAddress.Parse("2001:db8::1")));
+    }
+
+    [Theory]
+    [InlineData("narrow", "narrow")]
+    [InlineData("default", "default")]
+    [InlineData("", "one")]
+    [InlineData("gone", "one")]
+    public void A_message_that_names_its_tenant_is_his_wherever_it_came_from(string named, string tenant)
+    {
+        var envelope = new EnvelopeBuilder();
+        envelope.Begin("a@b.example"u8, BodyType.Unspecified, EnvelopeFlags.None);
+        if (named.Length > 0)
+        {
+            envelope.Belong(Encoding.UTF8.GetBytes(named));
+        }
+
+        envelope.TryAdd("c@d.example"u8);
+        var message = new SpooledMessage(default, envelope.Build(), 1, default, IPAddress.Parse("10.1.2.3"), ownFile: false);
+        Assert.Equal(tenant, Table[Table.Find(message)].Name);
+        Assert.Equal(0, Allocations.Of(() => Table.Find(message)));
     }
 
     [Fact]
