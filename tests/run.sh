@@ -9,7 +9,7 @@ cd "$root"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 PATH=$PATH:/usr/sbin:/sbin
 
 # program=package
-tools=(hydra=hydra gnutls-cli=gnutls-bin nmap=nmap unbound=unbound ldns-signzone=ldnsutils opendkim=opendkim mutt=mutt msmtp=msmtp s-nail=s-nail postfix=postfix smtp-source=postfix smtp-sink=postfix swaks=swaks dnsmasq=dnsmasq-base openssl=openssl
+tools=(hydra=hydra gnutls-cli=gnutls-bin nmap=nmap rspamd=rspamd unbound=unbound ldns-signzone=ldnsutils opendkim=opendkim mutt=mutt msmtp=msmtp s-nail=s-nail postfix=postfix smtp-source=postfix smtp-sink=postfix swaks=swaks dnsmasq=dnsmasq-base openssl=openssl
 	strace=strace mkfs.ext4=e2fsprogs mount=mount curl=curl python3=python3 ip=iproute2
 	dovecot=dovecot-core /usr/lib/dovecot/lmtp=dovecot-lmtpd /usr/lib/dovecot/imap=dovecot-imapd /usr/lib/dovecot/pop3=dovecot-pop3d)
 
@@ -20,6 +20,8 @@ install_tools() {
 	done
 	# What swaks only recommends, and can't speak TLS without.
 	perl -MNet::SSLeay -e 1 2>/dev/null || missing+=(libnet-ssleay-perl)
+	# A module for Debian's own Python.
+	/usr/bin/python3 -c 'import Milter' 2>/dev/null || missing+=(python3-milter)
 	# By which Postfix logs in.
 	compgen -G '/usr/lib/*/sasl2/libscram.so' >/dev/null || missing+=(libsasl2-modules)
 	[[ ${#missing[@]} -gt 0 ]] || return 0

@@ -4,6 +4,7 @@ using Relay.Flow;
 using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
 using Relay.Flow.Login;
+using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Spool;
 using Relay.Tls;
@@ -48,6 +49,9 @@ public sealed record EngineOptions
 
     /// <summary>The keys with which mail is signed.</summary>
     public IReadOnlyList<DkimKeyOptions> Dkim { get; init; } = [];
+
+    /// <summary>Programs that are asked about mail while it is received, in this order.</summary>
+    public IReadOnlyList<MilterOptions> Milters { get; init; } = [];
 
     public ReportOptions Reports { get; init; } = new();
 

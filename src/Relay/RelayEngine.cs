@@ -9,6 +9,7 @@ using Relay.Flow;
 using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
 using Relay.Flow.Login;
+using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Flow.Route;
@@ -39,6 +40,7 @@ public sealed class RelayEngine : IAsyncDisposable
     private readonly RelayMetrics _metrics = new();
     private readonly Heartbeat _heartbeat;
     private readonly IStorage _storage;
+    private readonly IDialer _dialer;
     private readonly AddressRace _race;
     private readonly Func<DnsOptions, IDnsResolver> _resolvers;
     private readonly DeliveryLog _deliveries;
@@ -88,6 +90,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _time = time;
         _log = logs.CreateLogger("relay");
         _storage = storage;
+        _dialer = dialer;
         _race = new AddressRace(dialer, time, new FamilyMemory(time));
         _resolvers = settings => dns ?? new DnsCache(new DnsResolver(settings, time), time);
         _dns = _resolvers(options.Dns);
@@ -343,6 +346,7 @@ public sealed class RelayEngine : IAsyncDisposable
             Time = _time,
             Log = _log,
             Certificates = _certificates,
+            MiltersOf = (settings, listener) => MilterService.For(settings.Milters, listener.Role == ListenerRole.Submission, _dialer, _dns, _heartbeat, _metrics, _log),
             Stopping = _stopping.Token,
         };
         foreach (ListenerOptions listener in options.Listeners)

@@ -18,7 +18,9 @@ public partial class LayeringTests
         ["Flow.Policy"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
         ["Flow.Abuse"] = ["Concurrency", "Telemetry", "Dns", "Flow", "Flow.Policy"],
         ["Flow.Login"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow", "Flow.Policy"],
-        ["Flow.Accept"] = ["Concurrency", "Telemetry", "Dkim", "Dns", "Tls", "Spool", "Flow", "Flow.Abuse", "Flow.Policy", "Flow.Login", "Flow.Queue"],
+        // A milter is another peer, dialed as servers are.
+        ["Flow.Milter"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow", "Flow.Send"],
+        ["Flow.Accept"] = ["Concurrency", "Telemetry", "Dkim", "Dns", "Tls", "Spool", "Flow", "Flow.Abuse", "Flow.Policy", "Flow.Login", "Flow.Milter", "Flow.Queue"],
         ["Flow.Queue"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
         ["Flow.Route"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],
         ["Flow.Send"] = ["Concurrency", "Telemetry", "Dns", "Tls", "Spool", "Flow"],

@@ -71,6 +71,7 @@ internal sealed class ConfigDraft
         Listeners.AddRange(engine.Listeners.Select(static l => new ListenerDraft { EndPoint = l.EndPoint, Role = l.Role, Tls = l.Tls, Profile = l.Profile, ClientCertificate = l.ClientCertificate, ProxyFrom = l.ProxyFrom }));
         LimitRules.AddRange(engine.Delivery.LimitRules);
         Tenants.AddRange(engine.Tenants.Select(static t => new TenantDraft { Options = t, Egress = t.Egress?.Name }));
+        Milters.AddRange(engine.Milters.Select(static m => new MilterDraft(m)));
         Dkim.AddRange(engine.Dkim.Select(static k => new DkimDraft(k)));
         Routes.AddRange(engine.Routes.Select(static r => new RouteDraft
         {
@@ -171,6 +172,8 @@ internal sealed class ConfigDraft
 
     public Entries<DkimDraft> Dkim { get; } = new();
 
+    public Entries<MilterDraft> Milters { get; } = new();
+
     public AdminOptions Admin { get; set; }
 
     public LogOptions Log { get; set; } = new();
@@ -223,6 +226,7 @@ internal sealed class ConfigDraft
                 Egress = EgressOf(r.Egress),
             })],
             Dkim = [.. Dkim.All.Select(static k => k.Build())],
+            Milters = [.. Milters.All.Select(static m => m.Build())],
             Reports = Reports,
             TlsReports = TlsReports,
             DeliveryLogPath = DeliveryLogPath,

@@ -63,6 +63,7 @@ internal static class ConfigFile
         EgressChecks.Run(draft, reader);
         CertificateFiles.Check(draft, reader);
         DkimChecks.Run(draft, reader);
+        MilterChecks.Run(draft, reader);
         LoginChecks.Run(draft, reader);
         RecipientFile.Read(draft, reader, errors);
         UsersFile.Read(draft, reader, errors);

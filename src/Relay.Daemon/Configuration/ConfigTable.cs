@@ -2,6 +2,8 @@ using System.Collections.Frozen;
 using System.Net;
 using Relay.Flow;
 using Relay.Flow.Abuse;
+using Relay.Flow.Accept;
+using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 
 namespace Relay.Daemon.Configuration;
@@ -369,6 +371,24 @@ internal static class ConfigTable
         {
             Items = new(d => d.Dkim.All.Count, (d, i) => d.Dkim.Select(i), d => d.Dkim.Add()),
         },
+        new("milter", "A program that is asked about mail while it is received, by the milter protocol: Rspamd, OpenDKIM, ClamAV and others; may stand there many times, and they are asked in this order.",
+        [
+            ConfigKey.Of("name", ConfigTypes.Name, d => d.Milters.Current.Name, (d, v) => d.Milters.Current.Name = v, "What it is called in logs and metrics.", required: true),
+            ConfigKey.Of("address", ConfigTypes.MilterAddress, d => d.Milters.Current.Address, (d, v) => d.Milters.Current.Address = v,
+                "Where it listens: `inet:127.0.0.1:8891`, `inet6:[::1]:8891`, `inet:host:port` or `unix:/path`.", required: true),
+            ConfigKey.Of("on_failure", ConfigTypes.MilterOnFailure, d => d.Milters.Current.Options.OnFailure, (d, v) => Milter(d, m => m with { OnFailure = v }),
+                "What becomes of mail when it can't be asked or talks nonsense: `tempfail` (451 4.7.1), `accept` (as if it weren't there), `reject` (550 5.7.1). The next message asks it again."),
+            ConfigKey.Of("connect_timeout", Timeout, d => d.Milters.Current.Options.ConnectTimeout, (d, v) => Milter(d, m => m with { ConnectTimeout = v }), "How long the connection and the negotiation may take."),
+            ConfigKey.Of("command_timeout", Timeout, d => d.Milters.Current.Options.CommandTimeout, (d, v) => Milter(d, m => m with { CommandTimeout = v }), "How long it may take for the answer to a command."),
+            ConfigKey.Of("content_timeout", Timeout, d => d.Milters.Current.Options.ContentTimeout, (d, v) => Milter(d, m => m with { ContentTimeout = v }),
+                "How long for the answer to a piece of a message; a whole message has twice that, with whatever it says of progress."),
+            ConfigKey.Of("roles", new ListType<ListenerRole>(ConfigTypes.ListenerRole, 1), d => d.Milters.Current.Roles, (d, v) => d.Milters.Current.Roles = v, "The roles of the listeners whose mail it is asked about."),
+            ConfigKey.Of("skip_trusted", ConfigTypes.Boolean, d => d.Milters.Current.Options.SkipsTrusted, (d, v) => Milter(d, m => m with { SkipsTrusted = v }), "Whether it isn't asked about clients in `relay_from`."),
+            ConfigKey.Of("skip_authenticated", ConfigTypes.Boolean, d => d.Milters.Current.Options.SkipsAuthenticated, (d, v) => Milter(d, m => m with { SkipsAuthenticated = v }), "Whether it isn't asked about the mail of users who have logged in."),
+        ])
+        {
+            Items = new(d => d.Milters.All.Count, (d, i) => d.Milters.Select(i), d => d.Milters.Add()),
+        },
         new("admin", "The HTTP listener for /healthz, /readyz, /metrics, /queue, /why, /trace and /abuse. A change needs a restart.",
         [
             ConfigKey.Of("address", ConfigTypes.ListenAddress, d => d.Admin.EndPoint, (d, v) => d.Admin = d.Admin with { EndPoint = v }, "Port 0 lets the system choose."),
@@ -388,6 +408,8 @@ internal static class ConfigTable
     private static void DnsList(ConfigDraft draft, Func<DnsListOptions, DnsListOptions> with) => draft.Lists.Current = with(draft.Lists.Current);
 
     private static void Limit(ConfigDraft draft, Func<SiteLimitOptions, SiteLimitOptions> with) => draft.Delivery = draft.Delivery with { Limits = with(draft.Delivery.Limits) };
+
+    private static void Milter(ConfigDraft draft, Func<MilterOptions, MilterOptions> with) => draft.Milters.Current.Options = with(draft.Milters.Current.Options);
 
     private static void Rule(ConfigDraft draft, Func<LimitRule, LimitRule> with) => draft.LimitRules.Current = with(draft.LimitRules.Current);
 

@@ -6,6 +6,7 @@ using Relay.Flow;
 using Relay.Flow.Abuse;
 using Relay.Flow.Accept;
 using Relay.Flow.Login;
+using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Flow.Settle;
 using Relay.Protocol.Dkim;
@@ -60,6 +61,12 @@ internal static class ConfigTypes
 
     public static readonly ConfigType<NextHop> NextHop =
         new TextType<NextHop>("next hop", static (string text, ConfigReader _, out NextHop value) => NextHopText.Parse(text, out value), static v => v.ToString(), "^(smtps?|lmtp|lmtp[+]unix)://");
+
+    public static readonly ConfigType<EndPoint> MilterAddress =
+        new TextType<EndPoint>("milter address", static (string text, ConfigReader _, out EndPoint value) => MilterAddressText.Parse(text, out value), MilterAddressText.Format, "^(inet6?|unix|local):");
+
+    public static readonly ConfigType<MilterOnFailure> MilterOnFailure = new ChoiceType<MilterOnFailure>(
+        ("tempfail", Flow.Milter.MilterOnFailure.TempFail), ("accept", Flow.Milter.MilterOnFailure.Accept), ("reject", Flow.Milter.MilterOnFailure.Reject));
 
     public static readonly ConfigType<Rate> Rate =
         new TextType<Rate>("rate", static (string text, ConfigReader _, out Rate value) => RateText.Parse(text, out value), RateText.Format, "^[0-9]+/[0-9]+(ms|s|m|h|d)$");

@@ -10,7 +10,7 @@ namespace Relay.Protocol.Smtp;
 /// then for each recipient the length of its entry (2), the length of its address (2), the address, and its parameters up to the entry's end.
 /// The message's parameters, when there are any: RET (1), mode of BY (1), trace of BY (1), priority (1), deadline and release (8 each, UTC ticks, 0 for none), length of ENVID (2), ENVID, and
 /// AUTH= up to the end. A recipient's: NOTIFY (1) and ORCPT. Version 3, written only for mail that has a tenant of its own, has the length of the tenant's name (1) and the name before the recipient count.
-/// Version 1, which is still read, has no parameters and no length of them.
+/// Version 4 is that of a message to be held: as version 3, where the name may be empty, and behind the recipients the reason and its length (2). Version 1, which is still read, has no parameters and no length of them.
 /// </summary>
 public sealed class Envelope
 {
@@ -22,6 +22,8 @@ public sealed class Envelope
     internal const byte VersionWithTenant = 3;
     internal const int FixedLength = 9;
     internal const int ParametersFixedLength = 22;
+
+    internal const byte VersionOfHeld = 4;
 
     private const byte VersionWithoutParameters = 1;
     private const int ReversePathAt = 5;
@@ -45,7 +47,7 @@ public sealed class Envelope
             _recipients = _parameters + _parametersLength;
         }
 
-        if (bytes[0] == VersionWithTenant)
+        if (bytes[0] is VersionWithTenant or VersionOfHeld)
         {
             _tenantLength = bytes[_recipients];
             _recipients += 1 + _tenantLength;
@@ -90,6 +92,12 @@ public sealed class Envelope
 
     public int RecipientCount { get; }
 
+    /// <summary>The message is kept from being sent from the start, until an operator releases it.</summary>
+    public bool IsHeld => _bytes[0] == VersionOfHeld;
+
+    /// <summary>Why it is; empty when it isn't.</summary>
+    public ReadOnlySpan<byte> HoldReason => IsHeld ? _bytes.AsSpan()[^(2 + BinaryPrimitives.ReadUInt16LittleEndian(_bytes.AsSpan()[^2..]))..^2] : [];
+
     /// <summary>The encoded form, for the spool.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
@@ -99,7 +107,7 @@ public sealed class Envelope
     public static bool TryParse(ReadOnlySpan<byte> bytes, out Envelope? envelope)
     {
         envelope = null;
-        if (bytes.Length < FixedLength - 2 || bytes[0] is not (CurrentVersion or VersionWithTenant or VersionWithoutParameters))
+        if (bytes.Length < FixedLength - 2 || bytes[0] is not (CurrentVersion or VersionWithTenant or VersionOfHeld or VersionWithoutParameters))
         {
             return false;
         }
@@ -122,7 +130,7 @@ public sealed class Envelope
             at += length;
         }
 
-        if (bytes[0] == VersionWithTenant)
+        if (bytes[0] is VersionWithTenant or VersionOfHeld)
         {
             if (at >= bytes.Length)
             {
@@ -156,7 +164,7 @@ public sealed class Envelope
             at += 2 + entry;
         }
 
-        if (at != bytes.Length)
+        if (bytes[0] == VersionOfHeld ? at + 2 > bytes.Length || at + 2 + BinaryPrimitives.ReadUInt16LittleEndian(bytes[^2..]) != bytes.Length : at != bytes.Length)
         {
             return false;
         }
@@ -203,6 +211,9 @@ public sealed class Envelope
     public string ReversePathText() => Encoding.UTF8.GetString(ReversePath);
 
     public string RecipientText(int index) => Encoding.UTF8.GetString(Recipient(index));
+
+    /// <summary>The block of the message's parameters, with its length.</summary>
+    internal ReadOnlySpan<byte> ParameterBlock => _parametersLength == 0 ? "\0\0"u8 : _bytes.AsSpan(_parameters - 2, 2 + _parametersLength);
 
     private DateTimeOffset? Time(int offset)
     {

@@ -14,9 +14,13 @@ public sealed class EnvelopeBuilder
     // One huge transaction must not leave its buffers to an idle connection.
     private const int KeptLength = 16 * 1024;
 
+    /// <summary>Of the reason for which a message is held, so much is kept.</summary>
+    public const int MaximumHoldReason = 500;
+
     private byte[] _buffer = new byte[InitialLength];
     private int _length;
     private int _countAt;
+    private int _lastAt = -1;
 
     /// <summary>A hash of each recipient, in their order, so that a thousand of them don't cost a million comparisons.</summary>
     private int[] _hashes = [];
@@ -34,6 +38,7 @@ public sealed class EnvelopeBuilder
         RecipientCount = 0;
         _length = 0;
         _countAt = 0;
+        _lastAt = -1;
         if (_buffer.Length > KeptLength)
         {
             _buffer = new byte[InitialLength];
@@ -121,6 +126,7 @@ public sealed class EnvelopeBuilder
 
         int extra = parameters.Notify == DsnNotify.Unspecified && parameters.OriginalRecipient.IsEmpty ? 0 : 1 + parameters.OriginalRecipient.Length;
         Ensure(_length + 4 + forwardPath.Length + extra);
+        _lastAt = _length;
         PutLength(2 + forwardPath.Length + extra);
         PutLength(forwardPath.Length);
         Put(forwardPath);
@@ -140,6 +146,49 @@ public sealed class EnvelopeBuilder
         return true;
     }
 
+    /// <summary>Begins an envelope with another one's parameters; its recipients are the caller's to add.</summary>
+    public void Begin(ReadOnlySpan<byte> reversePath, Envelope like)
+    {
+        Begin(reversePath, like.Body, like.Flags);
+        ReadOnlySpan<byte> block = like.ParameterBlock;
+        _length = _countAt - 2;
+        Ensure(_length + block.Length + 2);
+        Put(block);
+        EndOfParameters();
+    }
+
+    /// <summary>Takes back what the last <see cref="TryAdd"/> added. Once.</summary>
+    public void RemoveLast()
+    {
+        if (_lastAt < 0)
+        {
+            throw new InvalidOperationException("There is nothing to take back.");
+        }
+
+        _length = _lastAt;
+        _lastAt = -1;
+        RecipientCount--;
+        BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan(_countAt), (ushort)RecipientCount);
+    }
+
+    /// <summary>The message is to be held from the start (<see cref="Envelope.IsHeld"/>). Once, when all recipients are there.</summary>
+    public void Hold(ReadOnlySpan<byte> reason)
+    {
+        reason = reason[..Math.Min(reason.Length, MaximumHoldReason)];
+        Ensure(_length + reason.Length + 3);
+        if (_buffer[0] == Envelope.CurrentVersion)
+        {
+            // The place of a tenant that there isn't.
+            _buffer.AsSpan(_countAt, _length - _countAt).CopyTo(_buffer.AsSpan(_countAt + 1));
+            _buffer[_countAt++] = 0;
+            _length++;
+        }
+
+        Put(reason);
+        PutLength(reason.Length);
+        _buffer[0] = Envelope.VersionOfHeld;
+    }
+
     /// <summary>Adds what is only known once the message has been read.</summary>
     public void AddFlags(EnvelopeFlags flags) => _buffer[2] |= (byte)flags;
 
@@ -147,6 +196,13 @@ public sealed class EnvelopeBuilder
     public Envelope Build() => _length == 0
         ? throw new InvalidOperationException("An envelope begins with its sender.")
         : new Envelope(_buffer.AsSpan(0, _length).ToArray());
+
+    /// <summary>Whether two addresses are one mailbox: the same local part, and domains without regard to case and to the form of their labels.</summary>
+    public static bool SameMailbox(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
+    {
+        int split = a.LastIndexOf((byte)'@') + 1;
+        return split == b.LastIndexOf((byte)'@') + 1 && a[..split].SequenceEqual(b[..split]) && Idna.SameDomain(a[split..], b[split..]);
+    }
 
     private bool Contains(ReadOnlySpan<byte> path, int hash)
     {
@@ -170,12 +226,6 @@ public sealed class EnvelopeBuilder
         }
 
         return false;
-    }
-
-    private static bool SameMailbox(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
-    {
-        int split = a.LastIndexOf((byte)'@') + 1;
-        return split == b.LastIndexOf((byte)'@') + 1 && a[..split].SequenceEqual(b[..split]) && Idna.SameDomain(a[split..], b[split..]);
     }
 
     /// <summary>The same for the same mailbox. With this process's random seed: nobody outside can make them collide.</summary>

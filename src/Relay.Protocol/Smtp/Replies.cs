@@ -44,6 +44,13 @@ public static class Replies
     public static readonly Reply AuthAway454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "nobody can tell now who you are, try again later");
     public static readonly Reply StorageFull452 = Reply.Of(ReplyCode.InsufficientStorage452, 4, 3, 1, "storage full, try again later");
 
+    // What a content filter makes of mail, where it has no words of its own; and when it can't be asked.
+    public static readonly Reply FilterShutdown421 = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 7, 0, "closing, try again later");
+    public static readonly Reply FilterLater451 = Reply.Of(ReplyCode.LocalError451, 4, 7, 1, "not now, try again later");
+    public static readonly Reply FilterFailed451 = Reply.Of(ReplyCode.LocalError451, 4, 7, 1, "the mail can't be checked now, try again later");
+    public static readonly Reply FilterFailed550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, "the mail can't be checked");
+    public static readonly Reply FilterRefused550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, "refused by a content filter");
+
     /// <summary>RFC 5321 §4.5.3.1.10: 452, not 552, so that the client sends the rest in another transaction.</summary>
     public static readonly Reply TooManyRecipients452 = Reply.Of(ReplyCode.InsufficientStorage452, 4, 5, 3, "too many recipients, send the rest in another transaction");
 

@@ -207,7 +207,7 @@ internal sealed class QueueView(MessageSpool spool, MessageQueue queue, TimeProv
         };
         return left.Order switch
         {
-            RecipientOrder.Hold => recipient with { State = "held", Limit = "held", Why = "an operator holds it" },
+            RecipientOrder.Hold => recipient with { State = "held", Limit = "held", Why = found.Message.Envelope.IsHeld && !left.WasOrdered ? "held on arrival by " + Encoding.UTF8.GetString(found.Message.Envelope.HoldReason) : "an operator holds it" },
             RecipientOrder.Bounce => recipient with { State = "bouncing", Why = "an operator wants it returned to its sender, which happens when nobody is sending it" },
             RecipientOrder.Drop => recipient with { State = "dropping", Why = "an operator wants it dropped, which happens when nobody is sending it" },
             _ when found.IsParked => recipient with { State = "parked", Limit = "parked", Why = "it waits on disk alone until there is room for it in memory" },

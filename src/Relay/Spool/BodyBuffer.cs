@@ -62,6 +62,14 @@ internal sealed class BodyBuffer(SpoolDirectory spool)
         }
     }
 
+    /// <summary>The content of another one, and its memory, take the place of this one's.</summary>
+    internal void Take(BodyBuffer other)
+    {
+        Release();
+        (_bytes, _used, OverBudget) = (other._bytes, other._used, other.OverBudget);
+        (other._bytes, other._used, other.OverBudget) = ([], 0, false);
+    }
+
     /// <summary>Lets the memory go to somebody who counts it elsewhere.</summary>
     internal byte[] Detach()
     {

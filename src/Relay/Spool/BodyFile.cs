@@ -50,6 +50,29 @@ internal sealed class BodyFile(SpoolDirectory spool)
         return SpoolFailure.None;
     }
 
+    /// <summary>Reads what was written; returns an errno. On the caller's thread: it was written a moment ago and is in the page cache.</summary>
+    internal int Read(long offset, Span<byte> into)
+    {
+        int error = spool.Files.ReadAll(_file, into, offset, out int read);
+        return error != 0 ? error : read == into.Length ? 0 : Errno.InputOutput;
+    }
+
+    /// <summary>The content of another one takes the place of this one's, under this one's name.</summary>
+    internal SpoolFailure Take(BodyFile other)
+    {
+        string path = spool.Files.BodyPath(_id);
+        int error = other.IsOpen ? spool.Files.Storage.Rename(spool.Files.BodyPath(other._id), path) : IsOpen ? spool.Files.Storage.Unlink(path) : 0;
+        if (error != 0)
+        {
+            return Refuse(error);
+        }
+
+        Keep();
+        (_file, Length, Crc) = (other._file, other.Length, other.Crc);
+        (other._file, other.Length) = (-1, 0);
+        return SpoolFailure.None;
+    }
+
     /// <summary>The content is durable. Its name becomes so with the committer's sync of the folder, one for all files of a batch, before the record that relies on both.</summary>
     internal SpoolFailure Complete()
     {

@@ -111,6 +111,14 @@ internal sealed class MessageSpool : IAsyncDisposable
         return transaction;
     }
 
+    /// <summary>A second transaction in the folder of another one, for what is to take the place of that one's content (<see cref="SpoolTransaction.ReplaceAsync"/>).</summary>
+    public SpoolTransaction BeginBeside(SpoolTransaction other)
+    {
+        SpoolTransaction transaction = other.Directory.Rent();
+        transaction.Begin(_ids.Next(), mayUseReserve: false);
+        return transaction;
+    }
+
     /// <summary>Whether a message of a declared size (0: not known) can be accepted now; None when it can. That it then will be is not promised: others take space too.</summary>
     public SpoolFailure Answer(long size)
     {

@@ -36,6 +36,9 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
     private CommitResult _result;
     private SpoolTransaction? _next;
 
+    /// <summary>Whose content takes the place of ours, while a body writer sees to it.</summary>
+    private SpoolTransaction? _replacement;
+
     internal SpoolTransaction(SpoolDirectory spool)
     {
         _spool = spool;
@@ -57,6 +60,8 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
 
     /// <summary>Octets written so far.</summary>
     public long Length => _file.Length + _buffer.Length;
+
+    internal SpoolDirectory Directory => _spool;
 
     internal bool MayUseReserve { get; private set; }
 
@@ -124,6 +129,58 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
         _state = State.Discarding;
         _buffer.Reset();
         _file.Discard();
+    }
+
+    /// <summary>
+    /// Reads back what was written so far, the whole span. False when the disk doesn't give it: the message can't be committed any more. On the caller's thread.
+    /// </summary>
+    public bool TryRead(long offset, Span<byte> into)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + into.Length, Length, nameof(offset));
+        int fromFile = (int)Math.Clamp(_file.Length - offset, 0, into.Length);
+        if (_state != State.Writing || _failure != SpoolFailure.None)
+        {
+            return false;
+        }
+
+        if (fromFile > 0 && _file.Read(offset, into[..fromFile]) is var error and not 0)
+        {
+            SpoolLog.BodyNotWritten(_spool.Log, Id, Errno.Text(error));
+            _failure = SpoolFailure.Failed;
+            return false;
+        }
+
+        _buffer.Written.Slice((int)Math.Max(0, offset - _file.Length), into.Length - fromFile).CopyTo(into[fromFile..]);
+        return true;
+    }
+
+    /// <summary>
+    /// The content of another transaction (<see cref="MessageSpool.BeginBeside"/>) takes the place of this one's, which keeps its id. The other one is to be disposed then. What went wrong there goes wrong here.
+    /// </summary>
+    public ValueTask ReplaceAsync(SpoolTransaction other)
+    {
+        if (_state != State.Writing || other._state != State.Writing || other._spool != _spool || other._front + _front > 0)
+        {
+            throw new InvalidOperationException("The transactions aren't open for writing side by side.");
+        }
+
+        _failure = _failure != SpoolFailure.None ? _failure : other._failure;
+        if (_failure != SpoolFailure.None)
+        {
+            return ValueTask.CompletedTask;
+        }
+
+        if (!_file.IsOpen && !other._file.IsOpen)
+        {
+            _buffer.Take(other._buffer);
+            return ValueTask.CompletedTask;
+        }
+
+        _source.Reset();
+        _replacement = other;
+        _state = State.Flushing;
+        _spool.Bodies.Enqueue(this);
+        return new ValueTask(this, _source.Version);
     }
 
     /// <summary>
@@ -230,6 +287,19 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
     /// <summary>A body writer's thread: writes what is buffered; when the message is being committed, finishes the file and hands over to the committer.</summary>
     internal void WorkOnFile()
     {
+        if (_replacement is { } other)
+        {
+            _replacement = null;
+            SpoolFailure taking = _file.Take(other._file);
+            if (taking == SpoolFailure.None)
+            {
+                _buffer.Take(other._buffer);
+            }
+
+            Finish(taking);
+            return;
+        }
+
         SpoolFailure failure = WriteOut();
         if (_state == State.Flushing)
         {

@@ -33,6 +33,11 @@ internal sealed class SpooledMessage
         Client = client;
         OwnFile = ownFile;
         Unsettled = envelope.RecipientCount;
+        if (envelope.IsHeld)
+        {
+            _nextAttempt = FirstAttempt;
+            _ordered = (ushort)envelope.RecipientCount;
+        }
     }
 
     public QueueId Id { get; }
@@ -146,7 +151,7 @@ internal sealed class SpooledMessage
             if (!IsSettled(i))
             {
                 (int attempts, int turn, long at) = Deferral(i);
-                pending[next++] = new PendingRecipient(i, attempts, attempts == 0 && turn == 0 ? Arrived : new DateTimeOffset(at, TimeSpan.Zero)) { WasOrdered = turn > 0 };
+                pending[next++] = new PendingRecipient(i, attempts, attempts == 0 && turn == 0 && at == 0 ? Arrived : new DateTimeOffset(at, TimeSpan.Zero)) { WasOrdered = turn > 0 };
             }
         }
 
@@ -257,7 +262,10 @@ internal sealed class SpooledMessage
     private (int Attempts, int Turn, long Next) Deferral(int recipient) =>
         recipient == 0 ? (_attempts, _turn, _nextAttempt)
         : _more is not null && _more.Deferred.TryGetValue(recipient, out (int, int, long) deferral) ? deferral
-        : default;
+        : (0, 0, FirstAttempt);
+
+    /// <summary>What stands for the time of the next attempt until somebody says another one: what is held from the start stands as if an operator had held it.</summary>
+    private long FirstAttempt => Envelope.IsHeld ? RecipientUpdate.TimeOf(RecipientOrder.Hold).UtcTicks : 0;
 
     /// <summary>What only messages to several recipients need.</summary>
     private sealed class More(int recipients)

@@ -17,4 +17,7 @@ public enum DeliveryEvent
 
     /// <summary>…and lets it be tried again.</summary>
     Released,
+
+    /// <summary>Taken from the client and thrown away, because a content filter wants it so.</summary>
+    Discarded,
 }

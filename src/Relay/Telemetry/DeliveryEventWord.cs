@@ -4,7 +4,7 @@ namespace Relay.Telemetry;
 internal static class DeliveryEventWord
 {
     // In the order of DeliveryEvent.
-    public static readonly string[] All = ["received", "delivered", "deferred", "bounced", "expired", "dropped", "held", "released"];
+    public static readonly string[] All = ["received", "delivered", "deferred", "bounced", "expired", "dropped", "held", "released", "discarded"];
 
     public static string Of(DeliveryEvent happened) => All[(int)happened];
 }

@@ -34,6 +34,9 @@ public sealed class RelayMetrics : IDisposable
     private readonly Counter<long> _limitChanges;
     private readonly Counter<long> _deliveryLogDropped;
     private readonly Counter<long> _deliveryLogErrors;
+    private readonly Counter<long> _milterAnswers;
+    private readonly Counter<long> _milterFailures;
+    private readonly Histogram<double> _milterDuration;
     private readonly Counter<long> _abuseRefused;
     private readonly Counter<long> _bans;
     private readonly Counter<long> _listAnswers;
@@ -61,6 +64,10 @@ public sealed class RelayMetrics : IDisposable
         _limitChanges = _meter.CreateCounter<long>("relay.site.limit_changes", description: "Changes of what a site gets that are not its steady growth, by kind.");
         _deliveryLogDropped = _meter.CreateCounter<long>("relay.delivery_log.dropped", description: "Records of the delivery log that were lost.");
         _deliveryLogErrors = _meter.CreateCounter<long>("relay.delivery_log.errors", description: "Failed writes of the delivery log.");
+        _milterAnswers = _meter.CreateCounter<long>("relay.milter.answers", description: "Answers of milters, by what they were.");
+        _milterFailures = _meter.CreateCounter<long>("relay.milter.failures", description: "Failures of milters, by kind.");
+        _milterDuration = _meter.CreateHistogram("relay.milter.message", "s", "How long a milter took for a message that was received.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] });
         _abuseRefused = _meter.CreateCounter<long>("relay.abuse.refused", description: "Clients that were refused, slowed down to a refusal or marked for abuse, by why.");
         _bans = _meter.CreateCounter<long>("relay.abuse.bans", description: "Bans of addresses and networks, by what led to them.");
         _listAnswers = _meter.CreateCounter<long>("relay.dnsbl.answers", description: "What DNS lists answered about clients: listed, not_listed, failed, unusable.");
@@ -153,6 +160,14 @@ public sealed class RelayMetrics : IDisposable
     /// <summary>Asked at each scrape whether the mail of before is still being found. Once, at start.</summary>
     public void ObserveRecovery(Func<bool> recovering) =>
         _meter.CreateObservableGauge("relay.spool.recovering", () => recovering() ? 1 : 0, description: "1 while mail from before the start is still being found in the spool.");
+
+    /// <summary><paramref name="milter"/>: its configured name; <paramref name="answer"/>: the name of an enum's member.</summary>
+    public void MilterAnswered(string milter, string answer) => _milterAnswers.Add(1, Tag("milter", milter), Tag("answer", answer));
+
+    /// <summary><paramref name="kind"/>: the name of an enum's member.</summary>
+    public void MilterFailed(string milter, string kind) => _milterFailures.Add(1, Tag("milter", milter), Tag("kind", kind));
+
+    public void MilterMessage(string milter, double seconds) => _milterDuration.Record(seconds, Tag("milter", milter));
 
     /// <summary><paramref name="reason"/>: one of a few words.</summary>
     public void AbuseRefused(string reason) => _abuseRefused.Add(1, Tag("reason", reason));

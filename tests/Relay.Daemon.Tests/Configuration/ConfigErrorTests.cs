@@ -109,6 +109,13 @@ public sealed class ConfigErrorTests
     public void A_wrong_limit_says_what_would_be_right(string text, string error) => Assert.Equal(error, Config.Error(text));
 
     [Theory]
+    [InlineData("[[milter]]\nname = \"a\"", "relay.toml:1:1: this [[milter]] has no address: write address = … (milter address)")]
+    [InlineData("[[milter]]\nname = \"a\"\naddress = \"127.0.0.1:8891\"", "relay.toml:3:11: \"127.0.0.1:8891\" is not the address of a milter: write it like \"inet:127.0.0.1:8891\", \"inet6:[::1]:8891\" or \"unix:/run/filter.sock\"")]
+    [InlineData("[[milter]]\nname = \"a\"\naddress = \"inet:8891@localhost\"", "relay.toml:3:11: \"inet:8891@localhost\" has no port from 1 to 65535 at its end: write it like \"inet:127.0.0.1:8891\", \"inet6:[::1]:8891\" or \"unix:/run/filter.sock\"")]
+    [InlineData("[[milter]]\nname = \"a\"\naddress = \"inet:[::1]:8891\"", "relay.toml:3:11: \"inet:[::1]:8891\" is not of the family that it says: write it like \"inet:127.0.0.1:8891\", \"inet6:[::1]:8891\" or \"unix:/run/filter.sock\"")]
+    [InlineData("[[milter]]\nname = \"a\"\naddress = \"unix:run/x\"", "relay.toml:3:11: \"unix:run/x\" names no socket: write it like \"unix:/run/filter.sock\", with at most 107 octets for the path")]
+    [InlineData("[[milter]]\nname = \"a\"\naddress = \"unix:/run/x\"\non_failure = \"defer\"", "relay.toml:4:14: \"defer\" is not one of \"tempfail\", \"accept\", \"reject\"")]
+    [InlineData("[[milter]]\nname = \"a\"\naddress = \"unix:/run/x\"\n[[milter]]\nname = \"a\"\naddress = \"unix:/run/y\"", "relay.toml:5:8: a is the name of a milter above: each has one of its own, by which logs and metrics know it")]
     [InlineData("[[tenant]]\nweight = 3", "relay.toml:1:1: this [[tenant]] has no name: write name = … (name)")]
     [InlineData("[[tenant]]\nname = \"a b\"", "relay.toml:2:8: \"a b\" is not a name: write 1 to 64 letters, digits, hyphens, dots and underscores, like \"shop\"")]
     [InlineData("[[tenant]]\nname = \"a\"\n[[tenant]]\nname = \"a\"", "relay.toml:4:8: a is the name of a tenant above: write all its networks there, or choose another name")]

@@ -25,6 +25,9 @@ internal sealed partial class DkimOracle : IDkimPublicKeyLocator, IDisposable
         return string.Join('\n', keygen.Output.SkipWhile(static line => line != "[[dkim]]"));
     }
 
+    /// <summary>What DNS would say of a key.</summary>
+    public string Record(string domain, string selector) => _records[$"{selector}._domainkey.{domain}"];
+
     /// <summary>The private key that <see cref="KeyAsync"/> made.</summary>
     public string KeyFile(string selector) => _folder.File($"{selector}.pem");
 

@@ -18,7 +18,7 @@ internal sealed class EnvelopeTarget : IFuzzTarget
 
     public static IReadOnlyList<string> Tokens =>
     [
-        "a@b.example", "A@B.EXAMPLE", "a@B.example", "\n", "\n\n", "\u0001\0\0\0\0\0\0", "\u0002\0\0\0\0\0\0\0\0", "\u0003\0\0\0\0\0\0\u0001t\0\0", "\u0001", "\u0002", "\u0003", "\0", "@", "\u00C3\u00BC@\u00C3\u00BC.example", "\u0016\0",
+        "a@b.example", "A@B.EXAMPLE", "a@B.example", "\n", "\n\n", "\u0001\0\0\0\0\0\0", "\u0002\0\0\0\0\0\0\0\0", "\u0003\0\0\0\0\0\0\u0001t\0\0", "\u0004\0\0\0\0\0\0\0\0\0\0\0", "\u0001", "\u0002", "\u0003", "\0", "@", "\u00C3\u00BC@\u00C3\u00BC.example", "\u0016\0",
         " RET=HDRS", " ENVID=a+2Bb", " AUTH=<>", " BY=-1;NT", " BY=9;R", " HOLDFOR=1", " HOLDUNTIL=2026-11-25T01:02:03Z", " MT-PRIORITY=-9", " REQUIRETLS", " NOTIFY=NEVER", " NOTIFY=DELAY,SUCCESS", " ORCPT=rfc822;a@b",
     ];
 
@@ -30,6 +30,8 @@ internal sealed class EnvelopeTarget : IFuzzTarget
             Check.Equal(Octets.Text(input), Octets.Text(block!.Bytes), "the block");
             Walk(block);
             Describe(block);
+            Check.Equal(block.IsHeld, input[0] == 4, "whether it is held");
+            Check.True(block.HoldReason.Length < input.Length, "the reason");
         }
 
         string[] lines = Octets.Text(input).Split('\n');

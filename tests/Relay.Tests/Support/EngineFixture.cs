@@ -41,6 +41,9 @@ internal sealed class EngineFixture : IAsyncDisposable
 
     public EngineOptions Options { get; set; }
 
+    /// <summary>Milters in memory, which the engine is told of in this order.</summary>
+    public ScriptedMilter[] Milters { get; init; } = [];
+
     /// <summary>Connections in use at once, to all sites together.</summary>
     public int MaximumWorkers { get; init; } = 1000;
 
@@ -55,7 +58,7 @@ internal sealed class EngineFixture : IAsyncDisposable
     public async Task<EngineFixture> StartAsync()
     {
         Options = Options with { Listeners = [_listener] };
-        Engine = new RelayEngine(Options, Time, NullLoggerFactory.Instance, Storage, Server, Dns) { MaximumWorkers = MaximumWorkers };
+        Engine = new RelayEngine(Options, Time, NullLoggerFactory.Instance, Storage, Milters.Length == 0 ? Server : new MilterDialer(Server, Milters), Dns) { MaximumWorkers = MaximumWorkers };
         await Engine.StartAsync(CancellationToken.None);
         return this;
     }

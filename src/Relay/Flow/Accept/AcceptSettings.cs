@@ -1,6 +1,7 @@
 using System.Net;
 using Relay.Dns;
 using Relay.Flow.Abuse;
+using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
 using Relay.Tls;
@@ -42,6 +43,7 @@ internal sealed class AcceptSettings
         GreetDelay = options.Abuse.Enabled && listener.Role == ListenerRole.Relay ? options.Abuse.GreetDelay : TimeSpan.Zero;
         ListWait = options.Abuse.ListWait;
         Tls = services.Certificates is { } certificates ? new TlsAcceptor(certificates, listener.Profile ?? options.Tls.Profile, listener.ClientCertificate, services.Time) : null;
+        Milters = services.MiltersOf?.Invoke(options, listener);
         ReverseLookup = options.Dns.Reverse ? reverse : null;
         Greeting = new Reply(ReplyCode.ServiceReady220, $"{options.Hostname} ESMTP Relay");
         Blocked = new Reply(ReplyCode.TransactionFailed554, $"{options.Hostname} takes no mail from this address");
@@ -68,6 +70,9 @@ internal sealed class AcceptSettings
     public RelayPermission Permission { get; }
 
     public ListenerRole Role { get; }
+
+    /// <summary>Those that are asked on this listener, in order; null: none.</summary>
+    public IReadOnlyList<MilterService>? Milters { get; }
 
     /// <summary>How long a stranger waits for the greeting, without a word.</summary>
     public TimeSpan GreetDelay { get; }

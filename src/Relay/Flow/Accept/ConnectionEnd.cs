@@ -12,6 +12,9 @@ internal enum ConnectionEnd
     TooManyErrors,
     ProtocolViolation,
     TlsFailed,
+
+    /// <summary>A milter wanted it closed (421).</summary>
+    Filtered,
     EarlyTalker,
     Banned,
     Stopping,

@@ -17,6 +17,12 @@ internal enum FollowUp : byte
     /// <summary>AUTH: the credentials are complete and to be verified.</summary>
     Credentials,
 
-    /// <summary>The line can't be answered yet, and waits unread: for its turn, or for what is being looked up.</summary>
+    /// <summary>The milters are to be asked about the command.</summary>
+    Milters,
+
+    /// <summary>XCLIENT: the session begins again, for the milters as well.</summary>
+    Restart,
+
+    /// <summary>The line can't be answered yet, and waits unread for what is being looked up.</summary>
     Wait,
 }

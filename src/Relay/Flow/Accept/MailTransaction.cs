@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
+using System.Text;
 using Relay.Dkim;
+using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Protocol.Message;
 using Relay.Protocol.Smtp;
@@ -13,12 +15,13 @@ namespace Relay.Flow.Accept;
 /// One mail transaction (RFC 5321 §3.3): sender, recipients and message as one object, begun by MAIL and cleared as a whole, so that nothing of one
 /// transaction can reach the next. Commit, hand-over to the queue and the answer 250 are its last steps, in this order. Used by one session's loop only.
 /// </summary>
-internal sealed class MailTransaction(SessionClient client, SessionServices services, AcceptSettings settings) : IDisposable
+internal sealed class MailTransaction(SessionClient client, SessionServices services, AcceptSettings settings, SessionMilters? milters) : IDisposable
 {
     private readonly EnvelopeBuilder _envelope = new();
     private readonly MessageReceiver _receiver = new(services.Time, settings.Limits);
     private long _size;
     private readonly ChunkReceiver _chunks = new(services.Time, settings.Limits);
+    private readonly MessageFilter? _filter = milters is null ? null : new MessageFilter(milters, services, settings.Limits);
     private SpoolTransaction? _spool;
     private MessageSigning? _signing;
     private SubmissionHeader? _submission;
@@ -32,6 +35,9 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
 
     /// <summary>MAIL said BODY=BINARYMIME: the message may be other than lines, and comes by BDAT (RFC 3030 §3).</summary>
     public bool IsBinary { get; private set; }
+
+    /// <summary>The last recipient that was accepted wasn't there before.</summary>
+    private bool _isAdded;
 
     /// <summary>Where the message's content goes.</summary>
     private IBufferWriter<byte> Content => _isSubmission ? _submission! : _signing is not null ? _signing : _spool!;
@@ -62,6 +68,7 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
 
         _spool?.Dispose();
         _spool = null;
+        milters?.EndTransaction();
     }
 
     /// <summary>MAIL: null when the sender was accepted, or the refusal.</summary>
@@ -131,11 +138,29 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         return settings.Permission.Check(command.Path, command.Domain, client.MayRelay) ?? TakeRecipient() ?? Add(command.Path, command.Rcpt);
     }
 
+    /// <summary>The recipient that was accepted last is refused after all.</summary>
+    public void TakeBackRecipient()
+    {
+        if (_isAdded)
+        {
+            _envelope.RemoveLast();
+            _isAdded = false;
+            GiveBackRecipient();
+        }
+    }
+
+    /// <summary>A message is about to come: its id is known from now on.</summary>
+    public void Open(SmtpChannel channel)
+    {
+        milters?.Begin(Open(channel.IsTls).Id.ToString());
+        _chunks.Begin();
+    }
+
     /// <summary>DATA, after 354: reads the message, stores it, queues it. The transaction is over whatever came of it.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<MailResult> ReceiveAsync(SmtpChannel channel)
     {
-        SpoolTransaction spool = Open(channel.IsTls);
+        SpoolTransaction spool = _spool ?? Open(channel.IsTls);
         QueueId id = spool.Id;
         try
         {
@@ -230,14 +255,23 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
 
     private Reply? Add(ReadOnlySpan<byte> mailbox, in RcptParameters parameters)
     {
-        if (!_envelope.TryAdd(mailbox, parameters) && _usage is { } usage)
+        _isAdded = _envelope.TryAdd(mailbox, parameters);
+        if (!_isAdded)
         {
             // It is there already, and counts once.
-            _takenRecipients--;
-            usage.Return(0, 1);
+            GiveBackRecipient();
         }
 
         return null;
+    }
+
+    private void GiveBackRecipient()
+    {
+        if (_usage is { } usage)
+        {
+            _takenRecipients--;
+            usage.Return(0, 1);
+        }
     }
 
     private SpoolTransaction Open(bool tls)
@@ -288,12 +322,34 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
             return new MailResult(ReceiveStatus.Complete, notYours, id);
         }
 
+        FilterResult filtered = default;
+        if (_filter is not null)
+        {
+            filtered = await _filter.RunAsync(spool, _envelope, flags, IsBinary, _signing).ConfigureAwait(false);
+            (_signing, flags) = (filtered.Signing, filtered.Flags);
+            if (filtered.Refusal is { } refusal)
+            {
+                return new MailResult(ReceiveStatus.Complete, refusal, id);
+            }
+
+            if (filtered.DiscardedBy is not null || _envelope.RecipientCount == 0)
+            {
+                Discard(spool, filtered.DiscardedBy);
+                return new MailResult(ReceiveStatus.Complete, null, id);
+            }
+        }
+
         if (_signing is { } signing)
         {
             spool.Prepend(signing.Sign(_arrived));
         }
 
         _envelope.AddFlags(flags);
+        if (filtered.HeldBy is { } held)
+        {
+            _envelope.Hold(Encoding.UTF8.GetBytes($"milter {held.Milter}: {held.Reason}"));
+        }
+
         CommitResult commit = await spool.CommitAsync(_envelope.Build(), _arrived, client.EndPoint.Address).ConfigureAwait(false);
         if (commit.Message is not { } message)
         {
@@ -306,7 +362,7 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
             services.Usage.Sent(usage, _takenRecipients);
         }
 
-        Record(message);
+        Record(message, filtered.HeldBy);
         if (!commit.IsParked)
         {
             services.Queue.Enqueue(message);
@@ -335,20 +391,52 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         (true, true, true) => "UTF8SMTPSA",
     };
 
-    private void Record(SpooledMessage message)
+    private void Record(SpooledMessage message, (string Milter, string Reason)? heldBy)
     {
         services.Metrics.MessageReceived(message.Size);
         foreach (ReadOnlySpan<byte> recipient in message.Envelope)
         {
-            services.Deliveries.Write(new DeliveryRecord
+            Write(message.Envelope, recipient, message.Id, message.Size, DeliveryEvent.Received, null);
+            if (heldBy is { } held)
             {
-                Time = message.Arrived,
-                Id = message.Id,
-                Event = DeliveryEvent.Received,
-                Size = message.Size,
-                Client = client.AddressText,
-                Hello = client.HelloText,
-            }, message.Envelope.ReversePath, recipient);
+                Write(message.Envelope, recipient, message.Id, message.Size, DeliveryEvent.Held, $"milter {held.Milter}: {held.Reason}");
+            }
+        }
+
+        if (heldBy is { } by)
+        {
+            MilterLog.Held(services.Log, client.EndPoint, message.Id.ToString(), by.Milter, by.Reason);
         }
     }
+
+    /// <summary>A milter wants it taken and thrown away, or has left nobody to send it to. It is answered as any other, and leaves a trace.</summary>
+    private void Discard(SpoolTransaction spool, string? milter)
+    {
+        // With nobody left there would be nothing to log.
+        Envelope envelope = _envelope.Build();
+        string by = milter is null ? "the milters left no recipient" : $"milter {milter} discards it";
+        if (envelope.RecipientCount == 0)
+        {
+            Write(envelope, [], spool.Id, spool.Length, DeliveryEvent.Discarded, by);
+        }
+
+        foreach (ReadOnlySpan<byte> recipient in envelope)
+        {
+            Write(envelope, recipient, spool.Id, spool.Length, DeliveryEvent.Discarded, by);
+        }
+
+        MilterLog.Discarded(services.Log, client.EndPoint, spool.Id.ToString(), by);
+    }
+
+    private void Write(Envelope envelope, ReadOnlySpan<byte> recipient, QueueId id, long size, DeliveryEvent happened, string? why) => services.Deliveries.Write(
+        new DeliveryRecord
+        {
+            Time = _arrived,
+            Id = id,
+            Event = happened,
+            Size = size,
+            Reply = why is null ? null : new PeerReply(0, default, why),
+            Client = client.AddressText,
+            Hello = client.HelloText,
+        }, envelope.ReversePath, recipient);
 }

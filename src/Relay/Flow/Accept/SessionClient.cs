@@ -73,11 +73,25 @@ internal sealed class SessionClient : IDisposable
     /// <summary>May say by XCLIENT for whom it speaks.</summary>
     public bool IsProxy { get; private set; }
 
+    /// <summary>May, for where it comes from.</summary>
+    public bool IsTrusted => _isTrusted;
+
     /// <summary>May send to any domain.</summary>
     public bool MayRelay => _isTrusted || _hasTrustedCertificate || Login is not null;
 
     /// <summary>The name that DNS gives for the address; null when there is none or it isn't known yet: nothing waits for it.</summary>
     public string? Name => _name is { IsCompletedSuccessfully: true } name ? name.GetAwaiter().GetResult() : null;
+
+    /// <summary>Waits for <see cref="Name"/>, but not long: whoever asks can do without.</summary>
+    public async ValueTask<string?> NameWithinAsync(TimeSpan limit)
+    {
+        if (_name is { IsCompleted: false } name)
+        {
+            await Task.WhenAny(name, Task.Delay(limit, _services.Time, _services.Stopping)).ConfigureAwait(false);
+        }
+
+        return Name;
+    }
 
     /// <summary>Takes what the connection, or the PROXY header on it, says of where it comes from.</summary>
     public void Connect(IPEndPoint source)

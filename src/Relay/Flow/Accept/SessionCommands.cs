@@ -13,7 +13,7 @@ namespace Relay.Flow.Accept;
 /// What the commands of a session do (RFC 5321 §4.1): asks <see cref="SessionTable"/> whether one is legal now, runs it, and answers, in order. It never waits: what takes longer than a reply
 /// is handed back as a <see cref="FollowUp"/>, and its outcome comes in again. Nothing is allocated per command. The session's loop is its one user.
 /// </summary>
-internal sealed class SessionCommands(SmtpChannel channel, SessionClient client, MailTransaction mail, SessionServices services, AcceptSettings settings)
+internal sealed class SessionCommands(SmtpChannel channel, SessionClient client, MailTransaction mail, SessionServices services, AcceptSettings settings, MilterQuestions? milters)
 {
     private Patience _patience = new(settings.Limits);
     private SessionState _state;
@@ -26,6 +26,9 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 
     /// <summary>After <see cref="FollowUp.Chunk"/>: null, or the reply that the chunk gets once it has been swallowed.</summary>
     public Reply? ChunkRefusal { get; private set; }
+
+    /// <summary>After <see cref="FollowUp.Chunk"/>: it is the first one, and the milters are to be asked before it is kept.</summary>
+    public bool MustAskBeforeChunk { get; private set; }
 
     private Extensions Offered => services.Logins.Source is null ? settings.Offered(channel.IsTls, client) & ~Extensions.Auth : settings.Offered(channel.IsTls, client);
 
@@ -54,6 +57,11 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         // A command that may not run now is told so, whatever its arguments look like.
         if ((untimely ?? malformed) is { } refusal)
         {
+            if (milters is not null && command.Verb == Verb.Unknown && _state != SessionState.Blocked)
+            {
+                return milters.AskUnknown(line, refusal);
+            }
+
             Refuse(refusal);
             if (command.Verb == Verb.Http)
             {
@@ -67,26 +75,17 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         {
             case Verb.Ehlo:
             case Verb.Helo:
-                Hello(command);
-                break;
+                return Hello(command);
             case Verb.Mail:
-                Mail(command);
-                break;
+                return Mail(command);
             case Verb.Rcpt:
-                if (client.IsBeingJudged)
-                {
-                    return FollowUp.Wait;
-                }
-
-                Rcpt(command);
-                break;
+                return client.IsBeingJudged ? FollowUp.Wait : Rcpt(command);
             case Verb.Data:
                 return Data();
             case Verb.Auth:
                 return LogIn(command);
             case Verb.XClient:
-                XClient(command);
-                break;
+                return XClient(command);
             case Verb.StartTls:
                 return StartTls();
             case Verb.Rset:
@@ -232,7 +231,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         }
         else if (ChunkRefusal is { } refusal)
         {
-            Refuse(refusal);
+            RefuseFiltered(refusal);
         }
         else
         {
@@ -260,6 +259,68 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         else
         {
             channel.Send(answer.Reply);
+        }
+    }
+
+    /// <summary>The milters were asked about a command: null, or their refusal.</summary>
+    public FollowUp MiltersAnswered(Reply? refusal)
+    {
+        switch (milters!.Asked)
+        {
+            case Verb.Ehlo or Verb.Helo when refusal is null:
+                Welcome(milters.Asked);
+                break;
+            case Verb.Ehlo or Verb.Helo:
+                _state = SessionState.Start;
+                RefuseFiltered(refusal);
+                break;
+            case Verb.Mail when refusal is null:
+                AcceptSender();
+                break;
+            case Verb.Mail:
+                mail.Reset();
+                RefuseFiltered(refusal);
+                break;
+            case Verb.Rcpt when milters.Own is { } own:
+                RefuseRecipient(milters.Path, own);
+                break;
+            case Verb.Rcpt when refusal is null:
+                AcceptRecipient();
+                break;
+            case Verb.Rcpt:
+                mail.TakeBackRecipient();
+                RefuseRecipient(milters.Path, refusal);
+                CloseFiltered(refusal);
+                break;
+            case Verb.Data when refusal is null:
+                channel.Send(Replies.StartMail354);
+                return FollowUp.Message;
+            case Verb.Data:
+                Reset();
+                RefuseFiltered(refusal);
+                break;
+            case Verb.Bdat when refusal is not null:
+                // Told when the chunk has been swallowed.
+                Reset();
+                ChunkRefusal = refusal;
+                break;
+            case Verb.Unknown:
+                RefuseFiltered(refusal ?? milters.Own!);
+                break;
+        }
+
+        return FollowUp.None;
+    }
+
+    /// <summary>A milter doesn't want this client (RFC 5321 §3.1): 554 and nothing but QUIT is taken, or 421 and the end.</summary>
+    public void TurnAway(Reply refusal)
+    {
+        _state = SessionState.Blocked;
+        bool isForGood = (int)refusal.Code >= 500;
+        channel.Send(new Reply(isForGood ? ReplyCode.TransactionFailed554 : ReplyCode.ServiceNotAvailable421, refusal.Text));
+        if (!isForGood)
+        {
+            channel.Close(ConnectionEnd.Filtered);
         }
     }
 
@@ -297,13 +358,24 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         _state = SessionState.Start;
     }
 
-    private void Hello(in Command command)
+    private FollowUp Hello(in Command command)
     {
         // RFC 5321 §4.1.4: a new EHLO clears the transaction, as RSET would.
         Reset();
         client.Introduce(command.Argument, extended: command.Verb == Verb.Ehlo);
+        if (milters is not null)
+        {
+            return milters.AskHello(command.Verb);
+        }
+
+        Welcome(command.Verb);
+        return FollowUp.None;
+    }
+
+    private void Welcome(Verb verb)
+    {
         _state = SessionState.Ready;
-        if (command.Verb == Verb.Ehlo)
+        if (verb == Verb.Ehlo)
         {
             settings.EhloReply.Write(channel.Output, Offered, services.Logins.Source is { } logins ? logins.Mechanisms : default, services.Time.GetUtcNow());
         }
@@ -315,48 +387,78 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         Idled();
     }
 
-    private void Mail(in Command command)
+    private FollowUp Mail(in Command command)
     {
         if (client.Account is not null && !client.RenewLogin())
         {
             Refuse(Replies.LoginOver530);
-            return;
+            return FollowUp.None;
         }
 
         if (settings.Role == ListenerRole.Submission && client.Login is null)
         {
             // RFC 6409 §4.3: nothing without authentication; the password would have to come in TLS.
             Refuse(channel.IsTls ? Replies.AuthRequired530 : Replies.TlsRequired530);
-            return;
+            return FollowUp.None;
         }
 
         if (mail.Begin(command) is { } refusal)
         {
             Refuse(refusal);
-            return;
+            return FollowUp.None;
         }
 
+        if (milters is not null)
+        {
+            return milters.AskMail(command);
+        }
+
+        AcceptSender();
+        return FollowUp.None;
+    }
+
+    private void AcceptSender()
+    {
         _state = SessionState.Mail;
         Idle(Replies.SenderOk250);
     }
 
-    private void Rcpt(in Command command)
+    private FollowUp Rcpt(in Command command)
     {
         if (client.Judgement() is { } listed)
         {
             services.Metrics.RecipientRefused((int)listed.Code);
             Refuse(listed);
-            return;
+            return FollowUp.None;
         }
 
-        if (mail.AddRecipient(command) is not { } refusal)
+        Reply? refusal = mail.AddRecipient(command);
+        if (milters is not null && (refusal is null || milters.Milters.WantsRefused))
         {
-            _state = SessionState.Recipients;
-            channel.Send(Replies.RecipientOk250);
-            return;
+            return milters.AskRcpt(command, refusal);
         }
 
-        SessionLog.RecipientRefused(services.Log, client.EndPoint, LogText.Clean(command.Path), refusal.ToString());
+        if (refusal is null)
+        {
+            AcceptRecipient();
+        }
+        else
+        {
+            RefuseRecipient(LogText.Clean(command.Path), refusal);
+        }
+
+        return FollowUp.None;
+    }
+
+    private void AcceptRecipient()
+    {
+        _state = SessionState.Recipients;
+        channel.Send(Replies.RecipientOk250);
+    }
+
+    private void RefuseRecipient(string path, Reply refusal)
+    {
+        SessionLog.RecipientRefused(services.Log, client.EndPoint, path, refusal.ToString());
         services.Metrics.RecipientRefused((int)refusal.Code);
         if (refusal == Replies.TooManyRecipients452)
         {
@@ -374,6 +476,12 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             return FollowUp.None;
         }
 
+        if (milters is not null)
+        {
+            mail.Open(channel);
+            return milters.AskData(Verb.Data, FollowUp.Milters);
+        }
+
         channel.Send(Replies.StartMail354);
         return FollowUp.Message;
     }
@@ -389,6 +497,13 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 
         Chunk = command.Chunk;
         ChunkRefusal = untimely ?? (client.IsExtended ? null : Replies.ChunkNeedsEhlo503);
+        MustAskBeforeChunk = milters is not null && ChunkRefusal is null && _state == SessionState.Recipients;
+        if (MustAskBeforeChunk)
+        {
+            mail.Open(channel);
+            milters!.AskData(Verb.Bdat, FollowUp.Chunk);
+        }
+
         return FollowUp.Chunk;
     }
 
@@ -407,6 +522,11 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             return FollowUp.None;
         }
 
+        if (milters is not null)
+        {
+            milters.AuthType = Encoding.ASCII.GetString(command.Mechanism).ToUpperInvariant();
+        }
+
         return Continue(Auth.Begin(command, services.Logins.Source!, new LoginClient(client.EndPoint, channel.LocalEndPoint, channel.EndPointBinding, client.Certificate)));
     }
 
@@ -422,7 +542,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     }
 
     /// <summary>Postfix's XCLIENT: the session begins again, with the client for whom the proxy speaks.</summary>
-    private void XClient(in Command command)
+    private FollowUp XClient(in Command command)
     {
         if (!client.IsProxy)
         {
@@ -441,11 +561,17 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
                 channel.Send(refusal);
                 channel.Close(end);
             }
+            else if (milters is not null && !client.IsBlocked)
+            {
+                return FollowUp.Restart;
+            }
             else
             {
                 Greet();
             }
         }
+
+        return FollowUp.None;
     }
 
     private FollowUp StartTls()
@@ -464,7 +590,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         if (result.Refusal is { } refusal)
         {
             SessionLog.MessageRefused(services.Log, client.EndPoint, result.Id.ToString(), refusal.ToString());
-            Refuse(refusal);
+            RefuseFiltered(refusal);
             return;
         }
 
@@ -516,6 +642,21 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
         }
 
         EndPatience(Replies.TooManyErrors421);
+    }
+
+    /// <summary>Refuses; and hangs up where a milter wants that.</summary>
+    private void RefuseFiltered(Reply refusal)
+    {
+        Refuse(refusal);
+        CloseFiltered(refusal);
+    }
+
+    private void CloseFiltered(Reply refusal)
+    {
+        if (refusal.Code == ReplyCode.ServiceNotAvailable421)
+        {
+            channel.Close(ConnectionEnd.Filtered);
+        }
     }
 
     /// <summary>Of strangers: who has logged in is known by name. A log-in that failed is counted where it is known for whom; what DNS lists say is no deed.</summary>

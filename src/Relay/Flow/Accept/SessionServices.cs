@@ -3,6 +3,7 @@ using Relay.Concurrency;
 using Relay.Dkim;
 using Relay.Flow.Abuse;
 using Relay.Flow.Login;
+using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Flow.Queue;
 using Relay.Spool;
@@ -40,6 +41,9 @@ internal sealed class SessionServices
 
     /// <summary>Null: no listener speaks TLS.</summary>
     public required ServerCertificates? Certificates { get; init; }
+
+    /// <summary>The milters that are asked on a listener, by options that may be new; null: there is nobody to dial them.</summary>
+    public Func<EngineOptions, ListenerOptions, IReadOnlyList<MilterService>?>? MiltersOf { get; init; }
 
     /// <summary>Fires when the relay stops: idle clients are told so, others once their message is settled.</summary>
     public required CancellationToken Stopping { get; init; }

@@ -53,6 +53,9 @@ internal sealed class SmtpChannel : IAsyncDisposable
 
     public bool IsTls => _tls is not null;
 
+    /// <summary>TLS version and cipher suite; null in clear.</summary>
+    public (string Version, string Cipher)? TlsNames => _tls is { } tls ? (tls.Version, tls.Cipher) : null;
+
     /// <summary>Null while the session goes on.</summary>
     public ConnectionEnd? End { get; private set; }
 

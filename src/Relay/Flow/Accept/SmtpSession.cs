@@ -5,6 +5,7 @@ using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Relay.Concurrency;
 using Relay.Flow.Abuse;
+using Relay.Flow.Milter;
 using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
 using Relay.Telemetry;
@@ -22,6 +23,7 @@ internal sealed class SmtpSession : IAsyncDisposable
     private readonly ListenerOptions _listener;
     private readonly AcceptSettings _settings;
     private readonly SessionClient _client;
+    private readonly MilterQuestions? _milters;
     private readonly MailTransaction _mail;
     private readonly SessionCommands _commands;
     private readonly CommandLines _lines = new();
@@ -36,8 +38,10 @@ internal sealed class SmtpSession : IAsyncDisposable
         _settings = settings;
         _channel = new SmtpChannel(connection, services.Heartbeat);
         _client = new SessionClient(peer, services, settings);
-        _mail = new MailTransaction(_client, services, settings);
-        _commands = new SessionCommands(_channel, _client, _mail, services, settings);
+        SessionMilters? milters = settings.Milters is { } those ? new SessionMilters(those, new MilterClientInfo { Hostname = settings.Hostname, Listener = listener.EndPoint }) : null;
+        _milters = milters is null ? null : new MilterQuestions(milters, _client, _channel);
+        _mail = new MailTransaction(_client, services, settings, milters);
+        _commands = new SessionCommands(_channel, _client, _mail, services, settings, _milters);
         _stopping = services.Stopping.UnsafeRegister(static s => ((SmtpSession)s!).OnStopping(), this);
     }
 
@@ -84,7 +88,7 @@ internal sealed class SmtpSession : IAsyncDisposable
         }
         else if (_channel.IsOpen)
         {
-            _commands.Greet();
+            await GreetAsync(again: false).ConfigureAwait(false);
         }
 
         await _channel.FlushAsync().ConfigureAwait(false);
@@ -114,6 +118,10 @@ internal sealed class SmtpSession : IAsyncDisposable
         _mail.Dispose();
         _commands.Auth.Clear();
         await _channel.DisposeAsync().ConfigureAwait(false);
+        if (_milters is { } questions)
+        {
+            await questions.Milters.EndAsync().ConfigureAwait(false);
+        }
     }
 
     /// <summary>
@@ -260,6 +268,11 @@ internal sealed class SmtpSession : IAsyncDisposable
 
                 break;
             case FollowUp.Chunk:
+                if (_commands.MustAskBeforeChunk)
+                {
+                    _commands.MiltersAnswered(await _milters!.AskAsync().ConfigureAwait(false));
+                }
+
                 if (!_channel.Input.HasBuffered())
                 {
                     // The client may wait for the replies to MAIL and RCPT before it sends the octets.
@@ -277,6 +290,17 @@ internal sealed class SmtpSession : IAsyncDisposable
                 await _channel.FlushAsync().ConfigureAwait(false);
                 await _commands.WaitAsync().ConfigureAwait(false);
                 break;
+            case FollowUp.Milters:
+                FollowUp then = _commands.MiltersAnswered(await _milters!.AskAsync().ConfigureAwait(false));
+                if (then != FollowUp.None)
+                {
+                    await FollowAsync(then).ConfigureAwait(false);
+                }
+
+                break;
+            case FollowUp.Restart:
+                await GreetAsync(again: true).ConfigureAwait(false);
+                break;
             case FollowUp.Tls:
                 _channel.Send(Replies.TlsReady220);
                 await _channel.FlushAsync().ConfigureAwait(false);
@@ -293,6 +317,18 @@ internal sealed class SmtpSession : IAsyncDisposable
         {
             await _channel.FlushAsync().ConfigureAwait(false);
         }
+    }
+
+    /// <summary>The first reply; that of the milters, where one of them doesn't want the client.</summary>
+    private async ValueTask GreetAsync(bool again)
+    {
+        if (_milters is not null && !_client.IsBlocked && await _milters.ConnectAsync(again).ConfigureAwait(false) is { } refusal)
+        {
+            _commands.TurnAway(refusal);
+            return;
+        }
+
+        _commands.Greet();
     }
 
     private async ValueTask<bool> BeginTlsAsync()
