@@ -48,33 +48,8 @@ install_tools() {
 	fi
 }
 
-# Debian's MTAs exclude each other: these are unpacked and not installed, with the libraries that they want.
-peers=(exim4-daemon-light opensmtpd)
-libraries=(libdb5.3 libevent-2.1-7 libgnutls-dane0 libidn12 libidn2-0 libnsl2 libpcre2-8-0)
-
-unpack_peers() {
-	local peer folder=$root/artifacts/peers as_root=()
-	command -v apt-get >/dev/null || return 0
-	[[ $EUID -eq 0 ]] || as_root=(sudo -n)
-	for peer in "${peers[@]}"; do
-		[[ -d $folder/$peer ]] && continue
-		echo "unpacking: $peer"
-		rm -rf "$folder/.new"
-		mkdir -p "$folder/.new"
-		# The lists may be missing, or older than what the archive still has.
-		if (cd "$folder/.new" && { apt-get download -qq "$peer" || { "${as_root[@]}" apt-get update -qq && apt-get download -qq "$peer"; }; } &&
-			dpkg-deb -x "$peer"_*.deb tree) >>"$results/apt.log" 2>&1; then
-			mv "$folder/.new/tree" "$folder/$peer"
-		else
-			echo "$peer can't be had ($results/apt.log); the tests that need it will be skipped" >&2
-		fi
-	done
-	rm -rf "$folder/.new"
-	if find "$folder" -type f -path '*/sbin/*' -exec ldd {} + 2>/dev/null | grep -q 'not found'; then
-		"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${libraries[@]}" >>"$results/apt.log" 2>&1 ||
-			echo "the libraries of ${peers[*]} are missing and can't be installed ($results/apt.log)" >&2
-	fi
-}
+# shellcheck source=peers.sh
+. "$root/tests/peers.sh"
 
 # attribute NAME of the <assembly> element of a report, summed over the file
 attribute() {
@@ -102,7 +77,7 @@ failures_of() {
 rm -rf "$results"
 mkdir -p "$results"
 install_tools
-unpack_peers
+unpack_peers "$root/artifacts/peers" "$results/apt.log"
 
 projects=("$root"/tests/*.Tests/*.csproj)
 # Test projects that the solution has are built already when their turn comes, and there is nothing left to do.

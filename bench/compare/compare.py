@@ -1,152 +1,134 @@
 """
-Relays side by side: smtp-blaster's source -> relay -> its sink, in turns, one run after another, and a table of the medians. Started by bench/compare.sh in a network namespace of its own, with a disk of its own.
+Relays side by side: smtp-blaster's source -> relay -> its sink, one relay after the other and all of them several times, so that what changes on the machine changes for all. A table of medians at the end.
+Started by bench/compare.sh, in a network namespace of its own, with a disk of its own.
 """
 
 import argparse
 import json
 import os
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
 import sys
 import time
+from collections import namedtuple
 
 import relays
 from meter import Group, MemoryPeak, flushes
 
-# octets of content, sessions, messages, recipients of each, messages on a connection (0: all), TLS on both sides
+Workload = namedtuple("Workload", "size sessions messages recipients per_connection encrypted")
+
 WORKLOADS = {
-    "4k": (4096, 50, 20000, 1, 0, False),
-    "4k-single": (4096, 50, 10000, 1, 1, False),
-    "4k-10": (4096, 50, 5000, 10, 0, False),
-    "100k": (102400, 20, 3000, 1, 0, False),
-    "4k-tls": (4096, 50, 10000, 1, 0, True),
+    "4k": Workload(4096, 50, 20000, 1, 0, False),
+    "4k-single": Workload(4096, 50, 10000, 1, 1, False),
+    "4k-10": Workload(4096, 50, 5000, 10, 0, False),
+    "100k": Workload(102400, 20, 3000, 1, 0, False),
+    "4k-tls": Workload(4096, 50, 10000, 1, 0, True),
 }
+TOLD = {
+    "4k": "4 KiB, 50 sessions, many messages on a connection",
+    "4k-single": "4 KiB, 50 sessions, one message on a connection",
+    "4k-10": "4 KiB, 50 sessions, ten recipients at one destination",
+    "100k": "100 KiB, 20 sessions",
+    "4k-tls": "4 KiB, 50 sessions, STARTTLS on both sides",
+}
+C_FLOOR = "smtp-source to smtp-sink"
+OWN_FLOOR = "smtp-blaster to itself"
 WARM_UP = 1000
-LIMIT = 180
+LIMIT = 300
 
 
-class Bench:
-    def __init__(self, options):
-        self.options = options
-        self.root = options.root
-        self.blaster = ["dotnet", os.path.join(self.root, "loadtest/SmtpBlaster/bin/Release/net10.0/smtp-blaster.dll")]
-
-    def run(self):
-        results = []
-        with open(self.options.out, "a", encoding="utf-8") as out:
-            for round_number in range(1, self.options.rounds + 1):
-                for workload in self.options.workloads:
-                    for floor in ("floor: smtp-source, smtp-sink", "floor: smtp-blaster"):
-                        results.append(self.floor(floor, workload))
-                    for name in self.options.relays:
-                        results.append(self.measure(name, workload))
-                    for result in results[-len(self.options.relays) - 2:]:
-                        if result is None:
-                            continue
-                        result["round"] = round_number
-                        out.write(json.dumps(result) + "\n")
-                    out.flush()
-        return [result for result in results if result]
-
-    def floor(self, name, workload):
-        """Source and sink alone, talking to each other."""
-        size, sessions, messages, recipients, per_connection, encrypted = WORKLOADS[workload]
-        c_programs = "smtp-source" in name
-        if c_programs and (encrypted or not shutil.which("smtp-source", path="/usr/sbin:/usr/bin")):
-            return None
-        load = Group("load")
-        try:
-            if c_programs:
-                sink = subprocess.Popen(["/usr/sbin/smtp-sink", f"{relays.HOST}:{relays.SINK_PORT}", "1000"], preexec_fn=load.enter, start_new_session=True)
-                try:
-                    wait_for_port(relays.SINK_PORT, sink)
-                    again = [] if per_connection == 1 else ["-d"]
-                    command = ["/usr/sbin/smtp-source", *again, "-s", str(sessions), "-l", str(size), "-m", str(messages), "-r", str(recipients), "-f", "a@from.test", "-t", "b@to.test", f"{relays.HOST}:{relays.SINK_PORT}"]
-                    started, before = time.monotonic(), load.cpu()
-                    subprocess.run(command, check=True, preexec_fn=load.enter, timeout=LIMIT)
-                    seconds, after = time.monotonic() - started, load.cpu()
-                finally:
-                    sink.kill()
-                    sink.wait()
-                rate = messages / seconds
-                report = {}
-            else:
-                before = load.cpu()
-                report = self.load(load, workload, messages, direct=True)
-                after = load.cpu()
-                rate = report["rate"]
-            return {"relay": name, "workload": workload, "messages": messages, "end_to_end": rate, "cpu": (sum(after) - sum(before)) / messages, **{k: report[k] for k in ("p50", "p99") if k in report}}
-        finally:
-            drain(load)
-
-    def measure(self, name, workload):
-        relay = relays.ALL[name](self.root, WORKLOADS[workload][5])
-        why = relay.missing() or ("not set up for TLS here" if relay.encrypted and name in ("exim", "opensmtpd", "haraka") else None)
-        if why:
-            print(f"compare: {name} {workload}: left out: {why}", file=sys.stderr)
-            return None
-        work = os.path.join(self.options.disk, "work")
-        os.makedirs(work)
-        os.chmod(work, 0o755)
-        group, load = Group("relay"), Group("load")
-        process = None
-        try:
-            pid = os.getpid()
-            process = enter_and(group, lambda: relay.start(work), pid)
-            wait_for_port(relays.PORT, process, os.path.join(work, "log"))
-            messages = max(1, int(WORKLOADS[workload][2] * relay.share))
-            sessions = min(WORKLOADS[workload][1], relay.single_sessions if WORKLOADS[workload][4] == 1 else 1 << 20)
-            self.load(load, workload, min(WARM_UP, messages), sessions=sessions)
-            peak = MemoryPeak(group)
-            cpu, flushed = group.cpu(), flushes(work)
-            report = self.load(load, workload, messages, sessions=sessions)
-            cpu_after, flushed_after = group.cpu(), flushes(work)
-            return {
-                "relay": relay.name, "workload": workload, "promise": relay.promise, "messages": messages, "sessions": sessions,
-                "accepted": report["accepted"], "end_to_end": report["rate"], "cpu": (sum(cpu_after) - sum(cpu)) / messages, "cpu_user": (cpu_after[0] - cpu[0]) / messages,
-                "memory": peak.stop(), "flushes": (flushed_after - flushed) / messages, "p50": report["p50"], "p99": report["p99"],
-            }
-        finally:
-            if process is not None:
-                relay.stop(work, process)
-            drain(group)
-            drain(load)
-            if self.options.keep:
-                os.rename(work, f"{work}.{name}.{workload}.{time.time_ns()}")
-            else:
-                shutil.rmtree(work, ignore_errors=True)
-
-
-def enter_and(group, start, pid):
-    """What `start` starts is in the group from its first instruction: this process goes in, and comes out again behind it."""
-    with open(os.path.join(os.path.dirname(group.path), "cgroup.procs"), encoding="ascii"):
-        pass
-    home = current_group()
-    group.enter()
+def measure_floor(options, name, workload):
+    """Source and sink talking to each other, with nothing between them."""
+    load = WORKLOADS[workload]
+    group = Group("load")
     try:
-        return start()
+        if name == C_FLOOR:
+            if load.encrypted or load.recipients > 1:
+                return None
+            rate = run_c_programs(group, load)
+        else:
+            rate = run_blaster(options, group, load, load.messages, load.sessions, relays.SINK_PORT)["end_to_end"]
+        return {"relay": name, "workload": workload, "end_to_end": rate, "cpu": sum(group.cpu()) / load.messages}
     finally:
-        with open(os.path.join(home, "cgroup.procs"), "w", encoding="ascii") as file:
-            file.write(str(pid))
+        drain(group)
 
 
-def current_group():
-    import meter
-    with open("/proc/self/cgroup", encoding="ascii") as file:
-        path = next(line.split(":", 2)[2].strip() for line in file if line.startswith("0::"))
-    return os.path.join(meter._unified(), path.lstrip("/"))
+def run_c_programs(group, load):
+    place = f"{relays.HOST}:{relays.SINK_PORT}"
+    sink = subprocess.Popen(["/usr/sbin/smtp-sink", "-u", "nobody", place, "1000"], preexec_fn=group.enter, start_new_session=True, stderr=subprocess.DEVNULL)
+    try:
+        wait_for_port(relays.SINK_PORT, sink)
+        kept = [] if load.per_connection == 1 else ["-d"]
+        started = time.monotonic()
+        subprocess.run(
+            ["/usr/sbin/smtp-source", *kept, "-s", str(load.sessions), "-l", str(load.size), "-m", str(load.messages), "-f", "a@from.test", "-t", "b@to.test", place],
+            check=True, preexec_fn=group.enter, timeout=LIMIT)
+        return load.messages / (time.monotonic() - started)
+    finally:
+        sink.kill()
+        sink.wait()
+
+
+def run_blaster(options, group, load, messages, sessions, port):
+    """Messages through whatever listens on the port, into the sink. Exits when one is lost or altered."""
+    encrypted = ["--tls", "starttls", "--sink-tls", "starttls"] if load.encrypted else []
+    done = subprocess.run(
+        ["dotnet", os.path.join(options.root, "loadtest/SmtpBlaster/bin/Release/net10.0/smtp-blaster.dll"), "run", "--target", f"{relays.HOST}:{port}", "--sink", f"{relays.HOST}:{relays.SINK_PORT}",
+         "--sessions", str(sessions), "-n", str(messages), "--size", str(load.size), "--recipients", str(load.recipients), "--messages-per-connection", str(load.per_connection),
+         "--linger", "0s", "--settle", "60s", "--json", "-", *encrypted],
+        capture_output=True, preexec_fn=group.enter, timeout=LIMIT, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"compare: the load ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
+    report = json.loads(done.stdout)
+    arrival = report["latency"]["submission_to_arrival"]
+    return {
+        "accepted": messages / report["seconds"], "end_to_end": messages / report["seconds_until_arrived"],
+        "p50": report["latency"]["latency"]["p50_us"], "p99": report["latency"]["latency"]["p99_us"], "arrival_p99": arrival["p99_us"],
+    }
+
+
+def measure(options, name, workload):
+    load = WORKLOADS[workload]
+    relay = relays.ALL[name](options.root, load.encrypted)
+    why = relay.missing()
+    if why:
+        print(f"compare: {name}, {workload}: left out: {why}", file=sys.stderr)
+        return None
+    work = os.path.join(options.disk, "work")
+    os.makedirs(work)
+    os.chmod(work, 0o755)
+    group, blaster = Group("relay"), Group("load")
+    process = None
+    try:
+        process = relay.start(work, group.enter)
+        wait_for_port(relays.PORT, process, os.path.join(work, "log"))
+        messages = int(load.messages * relay.share)
+        sessions = min(load.sessions, relay.single_sessions) if load.per_connection == 1 else load.sessions
+        run_blaster(options, blaster, load, min(WARM_UP, messages // 4), sessions, relays.PORT)
+        peak = MemoryPeak(group)
+        cpu, flushed = sum(group.cpu()), flushes(work)
+        report = run_blaster(options, blaster, load, messages, sessions, relays.PORT)
+        return {
+            "relay": relay.name, "workload": workload, "promise": relay.promise, "sessions": sessions, "messages": messages, "cpu": (sum(group.cpu()) - cpu) / messages, "memory": peak.stop(),
+            "flushes": (flushes(work) - flushed) / messages, **report,
+        }
+    finally:
+        if process is not None:
+            relay.stop(work, process)
+        drain(group)
+        drain(blaster)
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def wait_for_port(port, process, log=None):
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and process.poll() in (None, 0):
         with socket.socket() as probe:
             if probe.connect_ex((relays.HOST, port)) == 0:
                 return
-        if process.poll() not in (None, 0):
-            break
         time.sleep(0.05)
     text = ""
     if log and os.path.exists(log):
@@ -156,16 +138,72 @@ def wait_for_port(port, process, log=None):
 
 
 def drain(group):
-    """Ends what is left of a run, first by asking, and removes the group."""
-    for signal in (15, 15, 9):
-        deadline = time.monotonic() + 10
-        while group.processes() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        for process in group.processes():
+    """Ends what is left of a run, by asking and then not, and removes the group."""
+    for word in (None, signal.SIGTERM, signal.SIGKILL):
+        for process in group.processes() if word else []:
             try:
-                os.kill(process, signal)
+                os.kill(process, word)
             except ProcessLookupError:
                 pass
-    while group.processes():
-        time.sleep(0.05)
+        deadline = time.monotonic() + 15
+        while group.processes() and time.monotonic() < deadline:
+            time.sleep(0.05)
     group.close()
+
+
+def table(results, workload):
+    """Medians, with the least and the most behind them where there were several rounds."""
+    def of(name, key):
+        return [r[key] for r in results if r["relay"] == name and r["workload"] == workload and key in r]
+
+    def cell(name, key, form, by=1):
+        values = of(name, key)
+        if not values:
+            return "-"
+        text = form.format(statistics.median(values) / by)
+        return text if len(values) == 1 else f"{text} [{form.format(min(values) / by)}..{form.format(max(values) / by)}]"
+
+    def ratio(name, key, other):
+        mine, theirs = of(name, key), of(other, key)
+        return f"{statistics.median(mine) / statistics.median(theirs):.1f}" if mine and theirs else "-"
+
+    floor = C_FLOOR if of(C_FLOOR, "cpu") else OWN_FLOOR
+    lines = [f"### {TOLD[workload]}", "",
+             "| | promise | accepted /s | end to end /s | times tuned Postfix | CPU us a message | times the floor | peak MB | disk flushes a message | reply p50 / p99 ms | arrival p99 ms |", "|---|---|---|---|---|---|---|---|---|---|---|"]
+    names = list(dict.fromkeys(r["relay"] for r in results if r["workload"] == workload))
+    for name in names:
+        promise = next((r["promise"] for r in results if r["relay"] == name and "promise" in r), "(a floor)")
+        lines.append("| " + " | ".join([
+            name, promise, cell(name, "accepted", "{:.0f}"), cell(name, "end_to_end", "{:.0f}"), ratio(name, "end_to_end", relays.Postfix.name), cell(name, "cpu", "{:.0f}"), ratio(name, "cpu", floor),
+            cell(name, "memory", "{:.0f}", 1e6), cell(name, "flushes", "{:.2f}"), f"{cell(name, 'p50', '{:.1f}', 1e3)} / {cell(name, 'p99', '{:.1f}', 1e3)}", cell(name, "arrival_p99", "{:.1f}", 1e3)]) + " |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="bench/compare.sh", description="Measures relays side by side.")
+    parser.add_argument("--root", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--disk", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--relays", default=",".join(n for n in relays.ALL if n != "relay-os"), help="of " + ", ".join(relays.ALL))
+    parser.add_argument("--workloads", default=",".join(WORKLOADS), help="of " + ", ".join(WORKLOADS))
+    parser.add_argument("--out", help="appends a line of JSON for each measurement to this file")
+    options = parser.parse_args()
+    chosen, loads = options.relays.split(","), options.workloads.split(",")
+    for name, known in [(n, relays.ALL) for n in chosen] + [(n, WORKLOADS) for n in loads]:
+        if name not in known:
+            parser.error(f"{name} is none of {', '.join(known)}")
+    results = []
+    for _ in range(options.rounds):
+        for workload in loads:
+            for result in [measure_floor(options, C_FLOOR, workload), measure_floor(options, OWN_FLOOR, workload), *(measure(options, name, workload) for name in chosen)]:
+                if result:
+                    results.append(result)
+                    print(f"{workload} {result['relay']}: {result['end_to_end']:.0f}/s end to end, {result['cpu']:.0f} us", file=sys.stderr)
+                    if options.out:
+                        with open(options.out, "a", encoding="utf-8") as out:
+                            out.write(json.dumps(result) + "\n")
+    for workload in loads:
+        print(table(results, workload) + "\n")
+
+
+main()

@@ -11,7 +11,7 @@ SINK_PORT = 2526
 
 
 class Relay:
-    """One relay. `start` gives its process; what else it forks is found by its control group."""
+    """One relay. `start` gives its process, which calls `enter` before it becomes the relay; what else it forks is found by its control group."""
 
     name = ""
     promise = ""
@@ -28,7 +28,7 @@ class Relay:
         """Why it can't be measured here, or None."""
         return None
 
-    def start(self, work):
+    def start(self, work, enter):
         raise NotImplementedError
 
     def stop(self, work, process):
@@ -44,15 +44,15 @@ def write(path, text, mode=0o644):
     os.chmod(path, mode)
 
 
-def spawn(work, command, **more):
-    log = open(os.path.join(work, "log"), "ab")
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **more)
+def spawn(work, command, enter, **more):
+    with open(os.path.join(work, "log"), "ab") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=enter, **more)
 
 
-def private(work, binds, command):
+def private(work, binds, command, enter):
     """The command in a mount namespace where some folders of ours stand in the places that the program has compiled in."""
     script = "".join(f'mount --bind "{ours}" "{place}"; ' for ours, place in binds) + 'exec "$@"'
-    return spawn(work, ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", script, "sh", *command])
+    return spawn(work, ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", script, "sh", *command], enter)
 
 
 class ThisRelay(Relay):
@@ -61,7 +61,7 @@ class ThisRelay(Relay):
     durability = "sync"
     wrapper = ()
 
-    def start(self, work):
+    def start(self, work, enter):
         tls = "starttls" if self.encrypted else "none"
         write(os.path.join(work, "relay.toml"), f"""
             hostname = "relay.test"
@@ -84,7 +84,7 @@ class ThisRelay(Relay):
             [log]
             deliveries = "{work}/deliveries.jsonl"
             """)
-        return spawn(work, [*self.wrapper, "dotnet", os.path.join(self.root, "src/Relay.Daemon/bin/Release/net10.0/relay.dll"), "serve", "--config", os.path.join(work, "relay.toml")])
+        return spawn(work, [*self.wrapper, "dotnet", os.path.join(self.root, "src/Relay.Daemon/bin/Release/net10.0/relay.dll"), "serve", "--config", os.path.join(work, "relay.toml")], enter)
 
 
 class ThisRelayUnsynced(ThisRelay):
@@ -101,7 +101,7 @@ class PostfixDefault(Relay):
     def missing(self):
         return None if shutil.which("postfix", path="/usr/sbin:/usr/bin") else "postfix is not installed"
 
-    def start(self, work):
+    def start(self, work, enter):
         for folder in ("etc", "spool", "data"):
             os.makedirs(os.path.join(work, folder), exist_ok=True)
         shutil.chown(os.path.join(work, "data"), "postfix")
@@ -130,7 +130,7 @@ class PostfixDefault(Relay):
                     "defer unix - - n - 0 bounce", "trace unix - - n - 0 bounce", "proxymap unix - - n - - proxymap", "smtp unix - - n - - smtp", "relay unix - - n - - smtp",
                     "error unix - - n - - error", "retry unix - - n - - error", "anvil unix - - n - 1 anvil", "scache unix - - n - 1 scache", "tlsmgr unix - - n 1000? 1 tlsmgr", "postlog unix-dgram n - n - 1 postlogd"]
         write(os.path.join(work, "etc/master.cf"), f"{HOST}:{PORT} inet n - n - - smtpd\n" + "\n".join(services) + "\n")
-        return spawn(work, ["/usr/sbin/postfix", "-c", os.path.join(work, "etc"), "start-fg"])
+        return spawn(work, ["/usr/sbin/postfix", "-c", os.path.join(work, "etc"), "start-fg"], enter)
 
     def stop(self, work, process):
         subprocess.run(["/usr/sbin/postfix", "-c", os.path.join(work, "etc"), "stop"], check=False, capture_output=True)
@@ -173,7 +173,7 @@ class Exim(Relay):
     def binary(self):
         return os.path.join(self.peer("exim4-daemon-light"), "usr/sbin/exim4")
 
-    def start(self, work):
+    def start(self, work, enter):
         user = "nobody"
         for folder in ("etc", "spool", "exim-log"):
             os.makedirs(os.path.join(work, folder), exist_ok=True)
@@ -220,7 +220,7 @@ class Exim(Relay):
             * * F,1h,1m
             """)
         os.makedirs("/etc/exim4", exist_ok=True)
-        return private(work, [(os.path.join(work, "etc"), "/etc/exim4")], [self.binary(), "-bdf", "-q1m"])
+        return private(work, [(os.path.join(work, "etc"), "/etc/exim4")], [self.binary(), "-bdf", "-q1m"], enter)
 
 
 class OpenSmtpd(Relay):
@@ -235,7 +235,7 @@ class OpenSmtpd(Relay):
     def binary(self):
         return os.path.join(self.peer("opensmtpd"), "usr/sbin/smtpd")
 
-    def start(self, work):
+    def start(self, work, enter):
         for user in ("opensmtpd", "opensmtpq"):
             subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/var/lib/opensmtpd/empty", "--shell", "/usr/sbin/nologin", user], check=False, capture_output=True)
         for folder in ("/var/spool/smtpd", "/var/lib/opensmtpd/empty"):
@@ -263,7 +263,7 @@ class OpenSmtpd(Relay):
         write(os.path.join(work, "resolv.conf"), "lookup file\n")
         return private(
             work, [(os.path.join(work, "queue-root"), "/var/spool/smtpd"), (os.path.join(work, "run"), "/run"), (os.path.join(work, "resolv.conf"), "/etc/resolv.conf")],
-            [self.binary(), "-d", "-f", os.path.join(work, "smtpd.conf")])
+            [self.binary(), "-d", "-f", os.path.join(work, "smtpd.conf")], enter)
 
 
 class Haraka(Relay):
@@ -277,7 +277,7 @@ class Haraka(Relay):
     def package(self):
         return os.path.join(self.peer("haraka"), "node_modules/haraka")
 
-    def start(self, work):
+    def start(self, work, enter):
         shutil.copytree(os.path.join(self.package(), "config"), os.path.join(work, "config"))
         for folder in ("plugins", "queue"):
             os.makedirs(os.path.join(work, folder))
@@ -300,7 +300,7 @@ class Haraka(Relay):
             exports.trust = (next, connection) => {{ connection.relaying = true; next() }}
             exports.next_hop = (next, hmail, domain) => next(OK, {{ priority: 0, exchange: '{HOST}', port: {SINK_PORT} }})
             """)
-        return spawn(work, ["node", os.path.join(self.package(), "bin/haraka"), "-c", work], cwd=work)
+        return spawn(work, ["node", os.path.join(self.package(), "bin/haraka"), "-c", work], enter, cwd=work)
 
 
 def certificate(work):

@@ -82,6 +82,7 @@ internal static class RunCommand
             Counts = [.. sent.Counts, .. SinkCommand.Counts(result.Sink.Counters)],
             Latencies = [.. sent.Latencies, new("submission to arrival", result.Sink.Latency)],
             Replies = [.. sent.Replies, .. result.Sink.Replies.All().Select(static r => KeyValuePair.Create("sink", r))],
+            Arrival = result.Arrival,
             Remarks = [.. sent.Remarks, .. result.Remarks],
             Ledger = result.Ledger,
             Cpu = [new("cpu of source and sink", Cpu.OfThisProcess() - cpu), .. options.Relay.Count > 0 ? [new("cpu of the relay", result.RelayCpu)] : Array.Empty<KeyValuePair<string, double>>()],

@@ -242,9 +242,10 @@ public sealed class RelayEngine : IAsyncDisposable
         _reporter?.Apply(options, _dns, HttpsOf(options));
         ApplyLogins(options);
         var reverse = new ReverseLookup(_dns, _time);
+        var domains = new DomainCheck(_dns, _time);
         foreach (SmtpConnectionHandler handler in _handlers.Values)
         {
-            handler.Apply(options, reverse);
+            handler.Apply(options, reverse, domains);
         }
     }
 
@@ -310,6 +311,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _policies.Load();
         DeliverySettings settings = SettingsFor(options, options.Delivery.Certificate?.Load());
         var reverse = new ReverseLookup(_dns, _time);
+        var domains = new DomainCheck(_dns, _time);
         OutboundPool pool = _pool = new OutboundPool(_heartbeat, _time, _metrics);
         MessageQueue queue = _queue = new MessageQueue(_time, RoutesOf(options, settings), key => NewSite(key, settings), settings.Tenants, settings.Retry, destination => _delivery!.LookUp(_queue!, destination), site => _delivery!.Dispatch(site), () => _delivery!.SettleOrdered(_queue!));
         ReportMessage reports = _reports = new ReportMessage(spool, queue, signer, options.Hostname, options.Reports, _time);
@@ -351,7 +353,7 @@ public sealed class RelayEngine : IAsyncDisposable
         };
         foreach (ListenerOptions listener in options.Listeners)
         {
-            _handlers[listener] = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, reverse, services));
+            _handlers[listener] = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, reverse, domains, services));
         }
 
         _recovery = RecoverAsync(spool, queue);

@@ -62,7 +62,8 @@ internal sealed class MemoryRelay : IAsyncDisposable
             Certificates = listener.Tls == ListenerTls.None ? null : ServerCertificates.Load(options.Tls, options.Hostname, time, log),
             Stopping = _stopping.Token,
         };
-        _handler = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, new ReverseLookup(new DnsResolver(options.Dns, time), time), services));
+        var dns = new DnsResolver(options.Dns, time);
+        _handler = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, new ReverseLookup(dns, time), new DomainCheck(dns, time), services));
     }
 
     /// <summary>Options to begin with: one listener in clear, a small spool, no look-ups.</summary>

@@ -14,7 +14,7 @@ public sealed class DovecotLoginTests
     public async Task Clients_log_in_by_what_Dovecot_has_and_send_as_themselves_only()
     {
         await using DovecotInstance dovecot = await DovecotInstance.StartAsync(Address, "plain login scram-sha-256 cram-md5");
-        await using LoginRelay relay = await LoginRelay.StartAsync(null, $"dovecot_auth = \"unix:{dovecot.SaslSocket}\"", "[submission]\nsenders = [\"*@shared.test\"]");
+        await using LoginRelay relay = await LoginRelay.StartAsync(null, $"dovecot_auth = \"unix:{dovecot.SaslSocket}\"", "[submission]\nsenders = [\"*@shared.test\"]\n[abuse]\nlogin_delay = \"0s\"");
         await OfferedAsync(relay, "SCRAM-SHA-256");
         using (SmtpClient client = await MailKitClient.ConnectAsync(relay.ImplicitPort))
         {

@@ -39,8 +39,8 @@ public sealed class LoginLoadTests
     [Fact]
     public async Task Guessing_as_fast_as_it_goes_does_not_starve_mail()
     {
-        using var folder = new TempFolder();
-        await using LoginRelay relay = await LoginRelay.StartAsync(new Dictionary<string, string> { ["alice"] = Password });
+        // Without what would slow the guesses down, and all others who come from this address.
+        await using LoginRelay relay = await LoginRelay.StartAsync(new Dictionary<string, string> { ["alice"] = Password }, tables: "[abuse]\nenabled = false");
         int messages = LongForm.Scale(100);
         (double rate, double p99) alone = await MeasureAsync(relay, messages);
         using var stop = new CancellationTokenSource();

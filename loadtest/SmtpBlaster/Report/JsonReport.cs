@@ -28,6 +28,11 @@ internal static class JsonReport
         json.WriteNumber("seconds", report.Seconds);
         json.WriteNumber("messages", report.Messages);
         json.WriteNumber("messages_per_second", report.Rate);
+        if (report.Arrival is { } arrival)
+        {
+            json.WriteNumber("seconds_until_arrived", arrival.TotalSeconds);
+        }
+
         json.WriteNumber("octets", report.Octets);
         json.WriteStartObject("settings");
         foreach ((string name, string value) in report.Settings)

@@ -39,6 +39,9 @@ internal sealed record RunReport
 
     public long Octets { get; init; }
 
+    /// <summary>How long it took until all had come to the other end; null when that isn't known.</summary>
+    public TimeSpan? Arrival { get; init; }
+
     public double Seconds => Elapsed / 1e9;
 
     public double Rate => Elapsed == 0 ? 0 : Messages / Seconds;

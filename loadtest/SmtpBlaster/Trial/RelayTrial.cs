@@ -32,13 +32,14 @@ internal sealed class RelayTrial(TrialOptions options, Action<TimelinePoint>? on
             relay = await StartRelayAsync(stop).ConfigureAwait(false);
             double before = relay?.Cpu ?? 0;
             var source = new SourceRun(options.Source, _ledger, onPoint);
+            long begun = Stopwatch.GetTimestamp();
             SourceResult sent = await source.RunAsync(stop).ConfigureAwait(false);
             Points = source.Timeline.Points;
-            await SettleAsync(stop).ConfigureAwait(false);
+            long last = await SettleAsync(stop).ConfigureAwait(false);
             double cpu = (relay?.Cpu ?? before) - before;
             string? remark = relay is null ? null : await relay.StopAsync().ConfigureAwait(false);
             arrived = await sink.StopAsync().ConfigureAwait(false);
-            return new TrialResult(sent, arrived, _ledger.Summarize(), Math.Max(0, cpu), remark is null ? [] : [remark]);
+            return new TrialResult(sent, arrived, _ledger.Summarize(), Math.Max(0, cpu), Stopwatch.GetElapsedTime(begun, last), remark is null ? [] : [remark]);
         }
         finally
         {
@@ -67,8 +68,8 @@ internal sealed class RelayTrial(TrialOptions options, Action<TimelinePoint>? on
         throw new IOException(wrong);
     }
 
-    /// <summary>Until all that was acknowledged has come, and a little longer; or until nothing comes any more.</summary>
-    private async Task SettleAsync(CancellationToken stop)
+    /// <summary>Until all that was acknowledged has come, and a little longer; or until nothing comes any more. The timestamp by which the last had come, to a look of the timer.</summary>
+    private async Task<long> SettleAsync(CancellationToken stop)
     {
         using var timer = new PeriodicTimer(Poll, TimeProvider.System);
         long last = -1;
@@ -92,7 +93,7 @@ internal sealed class RelayTrial(TrialOptions options, Action<TimelinePoint>? on
 
                 if ((complete != 0 && Stopwatch.GetElapsedTime(complete) >= options.Linger) || Stopwatch.GetElapsedTime(since) >= options.Settle)
                 {
-                    return;
+                    return since;
                 }
 
                 await timer.WaitForNextTickAsync(stop).ConfigureAwait(false);
@@ -101,6 +102,7 @@ internal sealed class RelayTrial(TrialOptions options, Action<TimelinePoint>? on
         catch (OperationCanceledException)
         {
             // Ctrl-C: the ledger says what has come so far.
+            return since;
         }
     }
 }

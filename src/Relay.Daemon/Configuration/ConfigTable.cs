@@ -117,6 +117,8 @@ internal static class ConfigTable
                 "Networks whose clients may send to any domain."),
             ConfigKey.Of("relay_domains", new ListType<string>(ConfigTypes.Domain), d => d.Access.RelayDomains.Order(StringComparer.Ordinal).ToArray(), (d, v) => d.SetRelayDomains(v),
                 "Domains accepted from anyone, because this relay is their MX."),
+            ConfigKey.Of("check_domains", ConfigTypes.Boolean, d => d.Access.CheckDomains, (d, v) => d.Access = d.Access with { CheckDomains = v },
+                "Whether the domain of a stranger's sender, and of a recipient that a user names and that goes by MX, has to exist in DNS and to take mail. MAIL and RCPT wait 2 s at most; who can't be told about is believed."),
             ConfigKey.Of("recipients", ConfigTypes.FilePath, d => d.RecipientsPath, (d, v) => d.RecipientsPath = v,
                 "A file with the addresses that exist in `relay_domains`, one a line, `#` for comments; others are refused at RCPT.", "every address exists"),
             ConfigKey.Of("users", ConfigTypes.FilePath, d => d.UsersPath, (d, v) => d.UsersPath = v,

@@ -104,6 +104,10 @@ public static class Replies
     public static readonly Reply AuthFailed535 = Reply.Of(ReplyCode.AuthenticationInvalid535, 5, 7, 8, "authentication credentials invalid");
     public static readonly Reply AuthNeedsTls538 = Reply.Of(ReplyCode.EncryptionRequired538, 5, 7, 11, "encryption required for this mechanism");
     public static readonly Reply BareLineEnding521 = Reply.Of(ReplyCode.NoMailService521, 5, 5, 2, "bare CR or LF in a command: lines end with CRLF");
+    public static readonly Reply SenderTakesNoMail550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 27, "the sender's domain takes no mail (null MX), so nobody could answer");
+    public static readonly Reply SenderDomainUnknown550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 1, 8, "the sender's domain does not exist");
+    public static readonly Reply RecipientTakesNoMail556 = Reply.Of(ReplyCode.DomainDoesNotAcceptMail556, 5, 1, 10, "the recipient's domain takes no mail (null MX)");
+    public static readonly Reply RecipientDomainUnknown550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 1, 2, "the recipient's domain does not exist");
     public static readonly Reply SenderNotYours553 = Reply.Of(ReplyCode.MailboxNameNotAllowed553, 5, 7, 1, "you may not send from this address");
     public static readonly Reply FromNotYours550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, "you may not send with this From field");
     public static readonly Reply FromOnce550 = Reply.Of(ReplyCode.MailboxUnavailable550, 5, 7, 1, "the message has to have one From field");

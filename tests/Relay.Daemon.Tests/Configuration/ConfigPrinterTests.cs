@@ -31,6 +31,7 @@ public sealed class ConfigPrinterTests
             [access]
             relay_from = ["127.0.0.0/8", "::1/128"]
             relay_domains = []
+            check_domains = false
             relay_certificates = []
             blocked = []
             xclient_from = []

@@ -74,7 +74,7 @@ internal sealed class EngineFixture : IAsyncDisposable
     public TestClient Connect(string address = "127.0.0.1")
     {
         var pipes = new DuplexPipes();
-        var connection = new DefaultConnectionContext("test", pipes.Server, pipes.Server) { RemoteEndPoint = new IPEndPoint(IPAddress.Parse(address), 40000) };
+        var connection = new DefaultConnectionContext("test", pipes.Server, pipes.Server) { RemoteEndPoint = new IPEndPoint(IPAddress.Parse(address), 40000), LocalEndPoint = new IPEndPoint(IPAddress.Parse("192.0.2.25"), 25) };
         Task session = RunAsync(connection, pipes.Server);
         _sessions.Add(session);
         return new TestClient(pipes.Client, session);

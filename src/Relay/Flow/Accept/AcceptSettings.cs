@@ -27,8 +27,9 @@ internal sealed class AcceptSettings
     private readonly IReadOnlyList<IPNetwork> _trusted;
     private readonly NetworkSet _allowed;
     private readonly NetworkSet _denied;
+    private readonly IReadOnlyList<string> _routed;
 
-    public AcceptSettings(EngineOptions options, ListenerOptions listener, ReverseLookup reverse, SessionServices services)
+    public AcceptSettings(EngineOptions options, ListenerOptions listener, ReverseLookup reverse, DomainCheck domains, SessionServices services)
     {
         Hostname = options.Hostname;
         Limits = options.Limits;
@@ -45,6 +46,8 @@ internal sealed class AcceptSettings
         Tls = services.Certificates is { } certificates ? new TlsAcceptor(certificates, listener.Profile ?? options.Tls.Profile, listener.ClientCertificate, services.Time) : null;
         Milters = services.MiltersOf?.Invoke(options, listener);
         ReverseLookup = options.Dns.Reverse ? reverse : null;
+        Domains = options.Access.CheckDomains ? domains : null;
+        _routed = [.. options.Routes.Select(static r => r.Domain), .. options.Access.RelayDomains];
         Greeting = new Reply(ReplyCode.ServiceReady220, $"{options.Hostname} ESMTP Relay");
         Blocked = new Reply(ReplyCode.TransactionFailed554, $"{options.Hostname} takes no mail from this address");
         HeloReply = new Reply(ReplyCode.Completed250, options.Hostname);
@@ -86,6 +89,9 @@ internal sealed class AcceptSettings
     /// <summary>Null: the names of clients aren't looked up.</summary>
     public ReverseLookup? ReverseLookup { get; }
 
+    /// <summary>Null: domains aren't looked up while a client waits.</summary>
+    public DomainCheck? Domains { get; }
+
     public Reply Greeting { get; }
 
     /// <summary>The greeting for a client that is turned away (RFC 5321 §3.1).</summary>
@@ -105,6 +111,9 @@ internal sealed class AcceptSettings
 
     /// <summary>Whether clients from there are turned away at the greeting. Of networks within each other the narrower one counts, and of two that are the same the denied one.</summary>
     public bool IsBlocked(IPAddress address) => Math.Max(_denied.Narrowest(address), _abuse.DeniedByFile.Narrowest(address)) is var denied && denied >= 0 && denied >= AllowedPrefix(address);
+
+    /// <summary>Whether mail for the domain goes where its MX records say, and not by a route of ours.</summary>
+    public bool GoesByMx(string domain) => !_routed.Any(pattern => DomainPattern.Matches(pattern, domain));
 
     /// <summary>What this client is offered now.</summary>
     public Extensions Offered(bool tls, SessionClient client) =>

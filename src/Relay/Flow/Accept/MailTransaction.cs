@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Relay.Dkim;
@@ -129,8 +130,8 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
             return Replies.AddressNotAscii553;
         }
 
-        // RFC 5321 §4.5.1: postmaster without a domain is always accepted.
-        if (command.Domain.IsEmpty)
+        // RFC 5321 §4.5.1: postmaster is always accepted, without a domain and at the address to which the client came.
+        if (command.Domain.IsEmpty || IsPostmasterHere(command.Path, command.Domain))
         {
             return TakeRecipient() is { } full ? full : Add(settings.Permission.Postmaster, default);
         }
@@ -263,6 +264,18 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         }
 
         return null;
+    }
+
+    private bool IsPostmasterHere(ReadOnlySpan<byte> path, ReadOnlySpan<byte> domain)
+    {
+        if (domain[0] != '[' || client.Server is not { } server || !Ascii.EqualsIgnoreCase(path[..^(domain.Length + 1)], "postmaster"u8))
+        {
+            return false;
+        }
+
+        string text = Encoding.ASCII.GetString(domain[1..^1]);
+        return IPAddress.TryParse(text.StartsWith("IPv6:", StringComparison.OrdinalIgnoreCase) ? text["IPv6:".Length..] : text, out IPAddress? address)
+            && address.Equals(server.IsIPv4MappedToIPv6 ? server.MapToIPv4() : server);
     }
 
     private void GiveBackRecipient()

@@ -39,6 +39,9 @@ internal sealed class SessionClient : IDisposable
         Connect(peer);
     }
 
+    /// <summary>The address at which the client found us; null when that isn't known.</summary>
+    public IPAddress? Server { get; init; }
+
     /// <summary>Never a v4-mapped address: that is the v4 address it is.</summary>
     public IPEndPoint EndPoint { get; private set; }
 

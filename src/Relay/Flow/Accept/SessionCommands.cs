@@ -16,6 +16,7 @@ namespace Relay.Flow.Accept;
 internal sealed class SessionCommands(SmtpChannel channel, SessionClient client, MailTransaction mail, SessionServices services, AcceptSettings settings, MilterQuestions? milters)
 {
     private Patience _patience = new(settings.Limits);
+    private readonly DomainQuestion? _domains = settings.Domains is { } check ? new DomainQuestion(check, services.Stopping) : null;
     private SessionState _state;
 
     /// <summary>The exchange that AUTH began. After <see cref="FollowUp.Credentials"/> it has what is to be answered.</summary>
@@ -153,7 +154,7 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
     }
 
     /// <summary>Until what <see cref="FollowUp.Wait"/> left unread can be read again: some seconds at most.</summary>
-    public ValueTask WaitAsync() => client.AwaitJudgementAsync();
+    public ValueTask WaitAsync() => client.IsBeingJudged || _domains is null ? client.AwaitJudgementAsync() : _domains.WaitAsync();
 
     /// <summary>
     /// Answers the response in the exchange. One that shows whether the client knows a secret is looked at when it is its turn, which after wrong ones from there, or for that user, takes some seconds.
@@ -402,6 +403,21 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             return FollowUp.None;
         }
 
+        if (_domains is not null && settings.Role == ListenerRole.Relay && !client.MayRelay)
+        {
+            switch (_domains.Ask(command.Domain))
+            {
+                case null:
+                    return FollowUp.Wait;
+                case DomainVerdict.NullMx:
+                    RefuseSender(Replies.SenderTakesNoMail550, "null_mx_sender");
+                    return FollowUp.None;
+                case DomainVerdict.Missing:
+                    RefuseSender(Replies.SenderDomainUnknown550, "unknown_sender_domain");
+                    return FollowUp.None;
+            }
+        }
+
         if (mail.Begin(command) is { } refusal)
         {
             Refuse(refusal);
@@ -415,6 +431,12 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
 
         AcceptSender();
         return FollowUp.None;
+    }
+
+    private void RefuseSender(Reply refusal, string reason)
+    {
+        services.Abuse.Refuse(client.Origin, reason);
+        Refuse(refusal);
     }
 
     private void AcceptSender()
@@ -432,7 +454,23 @@ internal sealed class SessionCommands(SmtpChannel channel, SessionClient client,
             return FollowUp.None;
         }
 
-        Reply? refusal = mail.AddRecipient(command);
+        Reply? refusal = null;
+        if (_domains is not null && client.Account is not null && settings.GoesByMx(Encoding.UTF8.GetString(command.Domain)))
+        {
+            if (_domains.Ask(command.Domain) is not { } verdict)
+            {
+                return FollowUp.Wait;
+            }
+
+            refusal = verdict switch
+            {
+                DomainVerdict.NullMx => Replies.RecipientTakesNoMail556,
+                DomainVerdict.Missing => Replies.RecipientDomainUnknown550,
+                _ => null,
+            };
+        }
+
+        refusal ??= mail.AddRecipient(command);
         if (milters is not null && (refusal is null || milters.Milters.WantsRefused))
         {
             return milters.AskRcpt(command, refusal);

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Relay.Dns;
+using Relay.Flow.Policy;
 using Relay.Protocol.Smtp;
 using Relay.Telemetry;
 
@@ -17,7 +18,7 @@ internal sealed class SmtpConnectionHandler(ListenerOptions listener, SessionSer
     private AcceptSettings _settings = settings;
 
     /// <summary>Sessions that begin from now on get the new settings.</summary>
-    public void Apply(EngineOptions options, ReverseLookup reverse) => Volatile.Write(ref _settings, new AcceptSettings(options, listener, reverse, services));
+    public void Apply(EngineOptions options, ReverseLookup reverse, DomainCheck domains) => Volatile.Write(ref _settings, new AcceptSettings(options, listener, reverse, domains, services));
 
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {

@@ -37,7 +37,7 @@ internal sealed class SmtpSession : IAsyncDisposable
         _listener = listener;
         _settings = settings;
         _channel = new SmtpChannel(connection, services.Heartbeat);
-        _client = new SessionClient(peer, services, settings);
+        _client = new SessionClient(peer, services, settings) { Server = _channel.LocalEndPoint?.Address };
         SessionMilters? milters = settings.Milters is { } those ? new SessionMilters(those, new MilterClientInfo { Hostname = settings.Hostname, Listener = listener.EndPoint }) : null;
         _milters = milters is null ? null : new MilterQuestions(milters, _client, _channel);
         _mail = new MailTransaction(_client, services, settings, milters);

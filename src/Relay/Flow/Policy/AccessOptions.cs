@@ -24,6 +24,9 @@ public sealed record AccessOptions
     /// <summary>The addresses that exist in <see cref="RelayDomains"/>; null when any local part may exist.</summary>
     public FrozenSet<string>? Recipients { get; init; }
 
+    /// <summary>Whether the domain of a stranger's sender, and of a recipient that a user names, has to exist and to take mail as DNS says (RFC 7505 §4).</summary>
+    public bool CheckDomains { get; init; }
+
     /// <summary>Where mail for &lt;postmaster&gt; without a domain goes (RFC 5321 §4.5.1); null means postmaster at the relay's own name.</summary>
     public string? Postmaster { get; init; }
 }
