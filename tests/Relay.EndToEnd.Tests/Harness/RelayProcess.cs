@@ -162,13 +162,13 @@ internal sealed class RelayProcess : IAsyncDisposable
         string[] command = [.. _wrapper, "dotnet", Dll, "serve", "--config", ConfigFile];
         _process = ToolProcess.Start(command[0], command[1..], environment: _environment, folder: Folder);
         string ready = await _process.LineAsync(line => line.StartsWith("ready ", StringComparison.Ordinal), "the ready line", ReadyLimit);
-        Listeners = [];
+        var listeners = new List<IPEndPoint>();
         foreach (string[] pair in ready.Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(word => word.Split('=', 2)))
         {
             switch (pair[0])
             {
                 case "relay" or "submission":
-                    Listeners = [.. Listeners, .. pair[1].Split(',').Select(IPEndPoint.Parse)];
+                    listeners.AddRange(pair[1].Split(',').Select(IPEndPoint.Parse));
                     break;
                 case "admin":
                     Admin = new Uri($"http://{pair[1]}/");
@@ -177,5 +177,8 @@ internal sealed class RelayProcess : IAsyncDisposable
                     break;
             }
         }
+
+        // At once: clients ask for it while a relay comes back.
+        Listeners = listeners;
     }
 }
