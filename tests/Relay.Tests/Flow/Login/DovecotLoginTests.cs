@@ -31,7 +31,7 @@ public sealed class DovecotLoginTests : IDisposable
         await client.SayAsync("AUTH CRAM-MD5", "504");
         await client.WriteAsync("AUTH LOGIN\r\n");
         string auth = await dovecot.ReadAsync();
-        Assert.Matches("^AUTH\t1\tLOGIN\tservice=smtp\tnologin\tsecured\trip=127.0.0.1\trport=40000$", auth);
+        Assert.Matches("^AUTH\t1\tLOGIN\tservice=smtp\tnologin\tsecured\trip=127.0.0.1\trport=40000\tlip=192.0.2.25\tlport=25$", auth);
         await dovecot.SayAsync("CONT\t1\tVXNlcm5hbWU6\n");
         await client.ExpectAsync("334 VXNlcm5hbWU6");
         await client.WriteAsync("YWxpY2U=\r\n");
