@@ -18,11 +18,12 @@ public sealed class QueueOrderTests
         string id = await DeferredAsync(relay);
 
         OrderAnswer held = await OrderAsync(relay, QueueOrder.Hold, id);
-        int commands = relay.Server.Commands.Count;
+        // The connection of the first try ends by itself, sooner or later: RSET and QUIT are no try.
+        int commands = relay.Server.Commands.Count(static c => c is not ("RSET" or "QUIT"));
         await relay.PassTimeUntil(() => relay.Time.GetUtcNow() > Held(relay, id).Arrived + TimeSpan.FromDays(6), "six days", TimeSpan.FromHours(1));
 
         Assert.Equal((1, 0, null), (held.Messages, held.Parked, held.Failure));
-        Assert.Equal(commands, relay.Server.Commands.Count);
+        Assert.Equal(commands, relay.Server.Commands.Count(static c => c is not ("RSET" or "QUIT")));
         Assert.Equal("held", relay.Engine.Why("a.example", out _)!.Limit);
         Assert.Equal(0, (await OrderAsync(relay, QueueOrder.Hold, id)).Messages);
 
