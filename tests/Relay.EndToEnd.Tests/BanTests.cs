@@ -38,7 +38,7 @@ public sealed class BanTests : IDisposable
 
         Assert.Contains("235", user, StringComparison.Ordinal);
         Assert.DoesNotContain(guessing.Output, static line => line.Contains("password: ", StringComparison.Ordinal));
-        Figure.Report(string.Create(CultureInfo.InvariantCulture, $"hydra with 16 connections: banned after {untilBan.TotalSeconds:F1} s and 10 guesses, 0 of 401 passwords found"));
+        Figure.Report(string.Create(CultureInfo.InvariantCulture, $"hydra with 16 connections: banned after {untilBan.TotalSeconds:F1} s, no password found"));
         await using ToolProcess bans = await AskAsync(relay, "abuse", "list");
         Assert.Contains(bans.Output, static line => line.StartsWith("127.0.0.1 ", StringComparison.Ordinal) && line.EndsWith("logins", StringComparison.Ordinal));
     }

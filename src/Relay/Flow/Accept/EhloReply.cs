@@ -10,8 +10,6 @@ namespace Relay.Flow.Accept;
 /// </summary>
 internal sealed class EhloReply
 {
-    private const string Mechanisms = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN";
-
     private readonly byte[] _first;
     private readonly (Extensions Extension, byte[] Line)[] _lines;
     private readonly TimeSpan _maximumHold;

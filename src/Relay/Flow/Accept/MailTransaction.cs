@@ -133,7 +133,7 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
         // RFC 5321 §4.5.1: postmaster is always accepted, without a domain and at the address to which the client came.
         if (command.Domain.IsEmpty || IsPostmasterHere(command.Path, command.Domain))
         {
-            return TakeRecipient() is { } full ? full : Add(settings.Permission.Postmaster, default);
+            return TakeRecipient() ?? Add(settings.Permission.Postmaster, default);
         }
 
         return settings.Permission.Check(command.Path, command.Domain, client.MayRelay) ?? TakeRecipient() ?? Add(command.Path, command.Rcpt);
