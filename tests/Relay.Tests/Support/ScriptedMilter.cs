@@ -50,7 +50,7 @@ internal sealed class ScriptedMilter(string name)
 
     public bool Swallows { get; set; }
 
-    /// <summary>It is silent, on a connection that is still open.</summary>
+    /// <summary>It is what is waited for: silent on a connection that is still open, or with one that doesn't come about.</summary>
     public bool IsStuck { get; private set; }
 
     public ConcurrentQueue<string> Heard { get; } = new();
@@ -65,7 +65,15 @@ internal sealed class ScriptedMilter(string name)
         Interlocked.Increment(ref _dials);
         if (Swallows)
         {
-            await new TaskCompletionSource().Task.WaitAsync(cancel);
+            IsStuck = true;
+            try
+            {
+                await new TaskCompletionSource().Task.WaitAsync(cancel);
+            }
+            finally
+            {
+                IsStuck = false;
+            }
         }
 
         if (IsDown)

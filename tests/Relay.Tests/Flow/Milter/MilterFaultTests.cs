@@ -118,7 +118,7 @@ public sealed class MilterFaultTests
         await using TestClient client = relay.Connect();
         Task<string> reply = MilterSession.TryAsync(client);
         DateTimeOffset before = relay.Time.GetUtcNow();
-        await relay.PassTimeUntil(() => reply.IsCompleted, "the answer");
+        await PassTimeUntil(relay, milter, () => reply.IsCompleted);
 
         Assert.StartsWith("451 4.7.1", await reply, StringComparison.Ordinal);
         Assert.InRange((relay.Time.GetUtcNow() - before).TotalSeconds, 10, 14);
