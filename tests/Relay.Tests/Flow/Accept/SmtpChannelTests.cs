@@ -17,7 +17,7 @@ public sealed class SmtpChannelTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    /// <summary>The greeting's deadline may have found itself expired just before the session ended: it wakes the channel behind its end then, from a thread that nobody but the process would catch it on.</summary>
+    /// <summary>The greeting's deadline may have found itself expired just before the session ended: it wakes the channel behind its end then, on a thread where an exception would end the process.</summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
