@@ -81,6 +81,8 @@ unpack_peers "$root/artifacts/peers" "$results/apt.log"
 
 projects=("$root"/tests/*.Tests/*.csproj)
 for project in Relay.sln "${projects[@]}"; do
+	# What the solution has is built with it: even to find that out takes seconds.
+	[[ $project == Relay.sln ]] || ! grep -qF "\\$(basename "$project")\"" Relay.sln || continue
 	if ! dotnet build "$project" -c Release -v q --nologo; then
 		echo "$project does not build"
 		echo "0 passed, 1 failed, 0 skipped"
