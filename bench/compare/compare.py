@@ -145,10 +145,9 @@ def drain(group):
                 os.kill(process, word)
             except ProcessLookupError:
                 pass
-        deadline = time.monotonic() + 15
-        while group.processes() and time.monotonic() < deadline:
-            time.sleep(0.05)
-    group.close()
+        if group.closes(within=15):
+            return
+    raise SystemExit(f"compare: {group.path} can't be emptied")
 
 
 def table(results, workload):

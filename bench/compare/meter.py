@@ -1,7 +1,9 @@
 """What a group of processes takes of the machine: processor time, memory, and flushes of the disk under its spool."""
 
+import errno
 import os
 import threading
+import time
 
 
 def _unified():
@@ -46,8 +48,18 @@ class Group:
                 pass  # It has ended meanwhile.
         return total
 
-    def close(self):
-        os.rmdir(self.path)
+    def closes(self, within):
+        """Whether the group, which can be removed when nothing runs in it, not even on its way out, was within so many seconds."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            try:
+                os.rmdir(self.path)
+                return True
+            except OSError as error:
+                if error.errno != errno.EBUSY:
+                    raise
+                time.sleep(0.05)
+        return False
 
 
 class MemoryPeak:

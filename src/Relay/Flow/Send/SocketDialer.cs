@@ -25,7 +25,7 @@ internal sealed class SocketDialer : IDialer
     // Replies are short and bodies are flushed by the piece, so the default thresholds (64 KiB) bound a connection's memory. Continuations run where the socket
     // completes: one thread hop less for each reply, and nothing there blocks.
     private static readonly PipeOptions Receive = new(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false);
-    private static readonly PipeOptions Send = new(readerScheduler: PipeScheduler.ThreadPool, writerScheduler: PipeScheduler.ThreadPool, useSynchronizationContext: false);
+    private static readonly PipeOptions Send = new(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.ThreadPool, useSynchronizationContext: false);
 
     public async ValueTask<Dialed> DialAsync(EndPoint to, IPAddress? from, CancellationToken cancel)
     {

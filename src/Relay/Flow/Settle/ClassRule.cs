@@ -10,15 +10,15 @@ namespace Relay.Flow.Settle;
 /// <param name="Class">What they are.</param>
 /// <param name="Permanent">What they mean, whatever class of code the server chose; null leaves it to the code.</param>
 /// <param name="Codes">"550", "55x", "5.1.1", "5.1.x", "x.1.1".</param>
-/// <param name="Text">Searched for in the reply's text.</param>
-public sealed record ClassRule(FailureClass Class, bool? Permanent, IReadOnlyList<string> Codes, Regex? Text)
+/// <param name="Text">Searched for in the reply's text; made when it is first wanted.</param>
+public sealed record ClassRule(FailureClass Class, bool? Permanent, IReadOnlyList<string> Codes, Lazy<Regex>? Text)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    public bool Matches(in PeerReply reply) => (Codes.Count == 0 || HasCode(reply)) && (Text is null || Text.IsMatch(reply.Text));
+    public bool Matches(in PeerReply reply) => (Codes.Count == 0 || HasCode(reply)) && (Text is null || Text.Value.IsMatch(reply.Text));
 
-    /// <summary>Null, or what is wrong with the line. Neither comment nor empty.</summary>
-    public static string? TryParse(string line, out ClassRule? rule)
+    /// <summary>Null, or what is wrong with the line, which is neither comment nor empty. The pattern of a line that is known to be right isn't tried now: it takes some 20 ms and 3 MB to make.</summary>
+    public static string? TryParse(string line, out ClassRule? rule, bool isKnown = false)
     {
         rule = null;
         string pattern = "";
@@ -66,8 +66,9 @@ public sealed record ClassRule(FailureClass Class, bool? Permanent, IReadOnlyLis
         try
         {
             // In time that grows with the text alone, whatever the pattern: the text is a stranger's.
-            rule = new ClassRule(@class, permanent, codes,
-                pattern.Length == 0 ? null : new Regex(pattern, RegexOptions.NonBacktracking | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, Patience));
+            Lazy<Regex>? text = pattern.Length == 0 ? null : new(() => new Regex(pattern, RegexOptions.NonBacktracking | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, Patience));
+            _ = isKnown ? null : text?.Value;
+            rule = new ClassRule(@class, permanent, codes, text);
             return null;
         }
         catch (Exception e) when (e is ArgumentException or NotSupportedException)

@@ -19,7 +19,9 @@ public sealed class ClassRules
     public static ClassRules With(IEnumerable<ClassRule> rules) => new(rules.Concat(BuiltIn._rules));
 
     /// <summary>Reads a file's text: a rule a line, "#" begins a comment. Tells each wrong line with its number, from 1.</summary>
-    public static IReadOnlyList<ClassRule> Parse(string text, Action<int, string> wrong)
+    public static IReadOnlyList<ClassRule> Parse(string text, Action<int, string> wrong) => Parse(text, wrong, isKnown: false);
+
+    private static List<ClassRule> Parse(string text, Action<int, string> wrong, bool isKnown)
     {
         var rules = new List<ClassRule>();
         int number = 0;
@@ -32,7 +34,7 @@ public sealed class ClassRules
                 continue;
             }
 
-            if (ClassRule.TryParse(line, out ClassRule? rule) is { } error)
+            if (ClassRule.TryParse(line, out ClassRule? rule, isKnown) is { } error)
             {
                 wrong(number, error);
             }
@@ -63,6 +65,6 @@ public sealed class ClassRules
     {
         using Stream stream = typeof(ClassRules).Assembly.GetManifestResourceStream("Relay.classes.txt")!;
         using var reader = new StreamReader(stream);
-        return new ClassRules(Parse(reader.ReadToEnd(), static (line, error) => throw new InvalidOperationException($"classes.txt:{line}: {error}")));
+        return new ClassRules(Parse(reader.ReadToEnd(), static (line, error) => throw new InvalidOperationException($"classes.txt:{line}: {error}"), isKnown: true));
     }
 }
