@@ -19,6 +19,8 @@ internal static class Program
                 await Console.Error.WriteLineAsync($"smtp-blaster: {error}").ConfigureAwait(false);
             }
 
+            string command = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
+            await Console.Error.WriteLineAsync($"smtp-blaster: \"smtp-blaster {command}--help\" tells what there is").ConfigureAwait(false);
             return Wrong;
         }
 

@@ -83,7 +83,8 @@ internal static class RunCommand
             Latencies = [.. sent.Latencies, new("submission to arrival", result.Sink.Latency)],
             Replies = [.. sent.Replies, .. result.Sink.Replies.All().Select(static r => KeyValuePair.Create("sink", r))],
             Arrival = result.Arrival,
-            Remarks = [.. sent.Remarks, .. result.Remarks],
+            Remarks = [.. sent.Remarks, .. SinkCommand.Remarks(result.Sink.Counters), .. result.Remarks,
+                .. signals.Stop.IsCancellationRequested ? ["stopped by a signal: what is lost by this account may only have been under way"] : Array.Empty<string>()],
             Ledger = result.Ledger,
             Cpu = [new("cpu of source and sink", Cpu.OfThisProcess() - cpu), .. options.Relay.Count > 0 ? [new("cpu of the relay", result.RelayCpu)] : Array.Empty<KeyValuePair<string, double>>()],
         };

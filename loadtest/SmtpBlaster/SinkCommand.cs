@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net;
+using SmtpBlaster.Net;
 using SmtpBlaster.Options;
 using SmtpBlaster.Report;
 using SmtpBlaster.Sink;
@@ -33,7 +34,7 @@ internal static class SinkCommand
 
             long length = 0;
             SinkOptions? options = null;
-            wrong ??= Quantity.Duration(parsed.GetValue(interval)!, out length) ?? (length < 10_000_000 ? "--interval is 10ms at least" : null)
+            wrong ??= (parsed.GetValue(count) < 1 ? "--count is 1 at least" : null) ?? Quantity.Duration(parsed.GetValue(interval)!, out length) ?? (length < 10_000_000 ? "--interval is 10ms at least" : null)
                 ?? settings.Read(parsed, addresses, parsed.GetValue(count) ?? long.MaxValue, length, out options);
             return wrong is null ? RunAsync(parsed, settings, options!, output) : Task.FromResult(Fail(Wrong, wrong));
         });
@@ -51,6 +52,10 @@ internal static class SinkCommand
         new("sink connections refused", counters.ConnectionsRefused),
         new("sink connections lost", counters.ConnectionsLost),
     ];
+
+    public static IReadOnlyList<string> Remarks(SinkCounters counters) => counters.OutOfFiles == 0
+        ? []
+        : [FormattableString.Invariant($"the sink had no file descriptor for a connection ({counters.OutOfFiles} times; it may have {Linux.FilesLimit()}): raise \"ulimit -n\", or have fewer connections")];
 
     private static async Task<int> RunAsync(ParseResult parsed, SinkSettings settings, SinkOptions options, ReportOutput output)
     {
@@ -88,6 +93,7 @@ internal static class SinkCommand
             Counts = Counts(result.Counters),
             Latencies = [new("submission to arrival", result.Latency)],
             Replies = [.. result.Replies.All().Select(static r => KeyValuePair.Create("sink", r))],
+            Remarks = Remarks(result.Counters),
             Points = run.Timeline.Points,
             Cpu = [new("cpu", Cpu.OfThisProcess() - cpu)],
         };

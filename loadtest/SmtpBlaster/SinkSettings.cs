@@ -69,7 +69,9 @@ internal sealed class SinkSettings
         }
 
         long readRate = 0;
-        string? wrong = parsed.GetValue(_readRate) is { } given ? Quantity.Size(given, out readRate) : null;
+        string? wrong = parsed.GetValue(_readRate) is { } given ? Quantity.Size(given, out readRate) ?? (readRate < 1 ? $"\"{given}\" is no speed: 1 octet a second is the least" : null) : null;
+        wrong = wrong is null ? null : $"{_readRate.Name}: {wrong}";
+        wrong ??= parsed.GetValue(_connections) < 1 || parsed.GetValue(_connectionsPerAddress) < 1 ? $"{_connections.Name} and {_connectionsPerAddress.Name} are 1 at least" : null;
         int threads = parsed.GetValue(_threads);
         wrong ??= threads is < 1 or > 256 ? "a sink has from 1 to 256 threads" : null;
         wrong ??= parsed.GetValue(_certificate) is null == parsed.GetValue(_key) is null ? null : "--certificate and --key go together";

@@ -56,7 +56,12 @@ internal static class SourceCommand
         Latencies = [new("latency", result.Latency), new("connecting", result.Connecting)],
         Replies = [.. result.Replies.All().Select(static r => KeyValuePair.Create("source", r))],
         Troubles = [.. result.Troubles],
-        Remarks = [.. result.Missing.Select(static m => $"the server doesn't offer {m}: sent without"), .. result.GaveUp is { } why ? [$"given up: {why}"] : Array.Empty<string>()],
+        Remarks =
+        [
+            .. result.Missing.Select(static m => $"the server doesn't offer {m}: sent without"),
+            .. result.NotBegun > 0 ? [FormattableString.Invariant($"{result.NotBegun} messages were due and not begun, because no session was free: their waits are not in the latencies. Ask for a lower rate, or for more sessions")] : Array.Empty<string>(),
+            .. result.GaveUp is { } why ? [$"given up: {why}"] : Array.Empty<string>(),
+        ],
         Points = points,
     };
 

@@ -21,6 +21,7 @@ internal sealed class SourceSettings
     private const int MaximumRecipients = 100_000;
     private const long MaximumSize = 1L << 30;
     private const int MaximumBind = 4096;
+    private const int SpareFiles = 16;
 
     private readonly Option<string> _sessions = Text("--sessions", "Sessions at a time; FROM:TO with --ramp.", "N", "10");
     private readonly Option<string?> _rate = new("--rate") { Description = "Messages a second, whatever the server does (an open loop: latency counts from when a message was due); FROM:TO with --ramp. Without it, as fast as sessions are free (a closed loop).", HelpName = "N" };
@@ -49,6 +50,7 @@ internal sealed class SourceSettings
     private readonly Option<int> _threads = Number("--threads", "Loops, each on a thread of its own.", 1);
     private readonly Option<string> _timeout = Text("--timeout", "How long connecting, and each message, may take.", "DURATION", "60s");
     private readonly Option<string> _giveUp = Text("--give-up", "Ends when for so long no connection could be used.", "DURATION", "10s");
+    private readonly Option<string> _warmUp = Text("--warm-up", "Latencies of so long from the start are in the timeline only, not in the percentiles of the run.", "DURATION", "0s");
     private readonly Option<string> _interval = Text("--interval", "The length of the report's intervals.", "DURATION", "1s");
     private readonly Option<int> _seed = Number("--seed", "For what is drawn by lot.", 1);
 
@@ -63,7 +65,7 @@ internal sealed class SourceSettings
         foreach (Option option in new Option[]
         {
             _count, _duration, _sessions, _rate, _ramp, _messages, _size, _recipients, _from, _fromDomains, _to, _toDomains, _message, _template, _pipelining, _bdat, _tls, _verify, _noResumption, _auth, _user, _passwordFile,
-            _bind, _hello, _threads, _timeout, _giveUp, _interval, _seed,
+            _bind, _hello, _threads, _timeout, _giveUp, _warmUp, _interval, _seed,
         })
         {
             command.Add(option);
@@ -82,6 +84,7 @@ internal sealed class SourceSettings
         wrong = Of(_ramp, Quantity.Duration(parsed.GetValue(_ramp)!, out long ramp)) ?? wrong;
         wrong = Of(_timeout, Quantity.Duration(parsed.GetValue(_timeout)!, out long timeout)) ?? wrong;
         wrong = Of(_giveUp, Quantity.Duration(parsed.GetValue(_giveUp)!, out long giveUp)) ?? wrong;
+        wrong = Of(_warmUp, Quantity.Duration(parsed.GetValue(_warmUp)!, out long warmUp)) ?? wrong;
         wrong = Of(_interval, Quantity.Duration(parsed.GetValue(_interval)!, out long interval)) ?? wrong;
         wrong = Of(_size, Distribution.Parse(parsed.GetValue(_size)!, 0, MaximumSize, out Distribution sizes)) ?? wrong;
         wrong = Of(_recipients, Distribution.Parse(parsed.GetValue(_recipients)!, 1, MaximumRecipients, out Distribution recipients)) ?? wrong;
@@ -95,7 +98,8 @@ internal sealed class SourceSettings
         wrong ??= files.Length > 0 ? FileContent.Load(files, parsed.GetValue(_template), from, to, out content) : null;
         long count = parsed.GetValue(_count) ?? (duration == long.MaxValue ? 1000 : long.MaxValue);
         wrong ??= fromDomains < 1 || toDomains < 1 || threads is < 1 or > 256 ? "--from-domains, --to-domains and --threads are 1 at least, threads 256 at most"
-            : sessionsFrom < 1 || sessionsTo > 100_000 ? "--sessions is from 1 to 100000"
+            : sessionsFrom < 1 || Math.Max(sessionsFrom, sessionsTo) > 100_000 ? "--sessions is from 1 to 100000"
+            : Math.Max(sessionsFrom, sessionsTo) > FreeFiles(threads) ? FormattableString.Invariant($"--sessions: this process may have {Linux.FilesLimit()} file descriptors, which leaves {FreeFiles(threads)} sessions: ask for fewer, or raise \"ulimit -n\"")
             : count < 1 || parsed.GetValue(_messages) < 0 ? "--count is 1 at least, --messages-per-connection 0 at least"
             : interval < Clock.Second / 100 || timeout == 0 || giveUp == 0 ? "--interval is 10ms at least; --timeout and --give-up are above 0"
             : recipients.Most > 1 && !to.HasNumber ? "more than one recipient wants a place {n} in --to, so that they differ"
@@ -134,6 +138,7 @@ internal sealed class SourceSettings
             Threads = threads,
             Timeout = timeout,
             GiveUp = giveUp,
+            WarmUp = warmUp,
             Interval = interval,
             Seed = parsed.GetValue(_seed),
         };
@@ -159,6 +164,7 @@ internal sealed class SourceSettings
             new("bdat", options.Chunking ? "yes" : "no"),
             new("tls", parsed.GetValue(_tls)!),
             new("auth", parsed.GetValue(_auth) ?? "none"),
+            new("warm-up", parsed.GetValue(_warmUp)!),
             new("threads", options.Threads.ToString(CultureInfo.InvariantCulture)),
         ];
     }
@@ -184,6 +190,9 @@ internal sealed class SourceSettings
 
         return options;
     }
+
+    /// <summary>File descriptors that are left for sessions, by and large: the process has some already, and its loops and reports want a few.</summary>
+    private static long FreeFiles(int threads) => Math.Max(0, Linux.FilesLimit() - Directory.GetFiles("/proc/self/fd").Length - (2 * threads) - SpareFiles);
 
     private string? Login(ParseResult parsed, out (SaslMechanisms, string, string) login)
     {

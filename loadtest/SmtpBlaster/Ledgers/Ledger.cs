@@ -26,6 +26,9 @@ internal sealed class Ledger
     private long _arrived;
     private long _acked;
 
+    /// <summary>The number of each recipient can be read off its address: what comes for another one's is misdelivered.</summary>
+    public bool HasNumberedAddresses { get; init; }
+
     /// <summary>Recipients that arrived, each counted once.</summary>
     public long Arrived => Interlocked.Read(ref _arrived);
 

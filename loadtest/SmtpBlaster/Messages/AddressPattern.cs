@@ -20,28 +20,31 @@ internal sealed class AddressPattern
 
     public bool HasNumber => _parts.Any(static p => p.Place == 'n');
 
+    /// <summary>A recipient's number can be read off its address: it is what the local part ends with.</summary>
+    public bool TellsNumber => Text.Contains("{n}@", StringComparison.Ordinal);
+
     public int MaximumLength { get; }
 
     /// <summary>Null, or what is wrong.</summary>
     public static string? Parse(string text, int domains, out AddressPattern pattern)
     {
         var parts = new List<(byte[], char)>();
-        string rest = text;
-        for (int open = rest.IndexOf('{', StringComparison.Ordinal); open >= 0; open = rest.IndexOf('{', StringComparison.Ordinal))
+        int begin = 0;
+        for (int at = 0; at + 3 <= text.Length; at++)
         {
-            if (rest.Length < open + 3 || rest[open + 2] != '}' || rest[open + 1] is not ('n' or 'd'))
+            // Braces around anything else are an address's own.
+            if (text.AsSpan(at, 3) is "{n}" or "{d}")
             {
-                break;
+                parts.Add((Encoding.ASCII.GetBytes(text[begin..at]), text[at + 1]));
+                begin = at + 3;
+                at += 2;
             }
-
-            parts.Add((Encoding.ASCII.GetBytes(rest[..open]), rest[open + 1]));
-            rest = rest[(open + 3)..];
         }
 
-        parts.Add((Encoding.ASCII.GetBytes(rest), ' '));
+        parts.Add((Encoding.ASCII.GetBytes(text[begin..]), ' '));
         pattern = new AddressPattern(text, [.. parts], domains);
         string example = text.Replace("{n}", "1", StringComparison.Ordinal).Replace("{d}", "1", StringComparison.Ordinal);
-        bool isAddress = text.Length == 0 || Relay.Protocol.Smtp.Mailbox.TryParse(Encoding.UTF8.GetBytes(example), out _);
+        bool isAddress = text.Length == 0 || (Ascii.IsValid(example) && Relay.Protocol.Smtp.Mailbox.TryParse(Encoding.ASCII.GetBytes(example), out _));
         return !isAddress ? $"\"{text}\" is not an address: write one like u{{n}}@d{{d}}.example, {{n}} for the recipient's number, {{d}} for a domain's"
             : domains > 1 && !text.Contains("{d}", StringComparison.Ordinal) ? $"\"{text}\" has no place {{d}} for one of {domains} domains" : null;
     }

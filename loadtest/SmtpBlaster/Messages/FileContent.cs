@@ -22,35 +22,48 @@ internal sealed class FileContent : IMessageContent
     public static string? Load(IReadOnlyList<string> files, bool template, AddressPattern from, AddressPattern to, out IMessageContent? content)
     {
         content = null;
-        var entries = new List<Entry>();
+        var texts = new List<(string, string)>();
         foreach (string file in files)
         {
-            string text;
             try
             {
-                text = File.ReadAllText(file, Encoding.Latin1);
+                // An octet to a character: nothing of it is understood but line ends.
+                texts.Add((file, File.ReadAllText(file, Encoding.Latin1)));
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 return $"{file} can't be read: {e.Message}";
             }
+        }
 
-            text = text.ReplaceLineEndings("\r\n");
-            if (!text.EndsWith("\r\n", StringComparison.Ordinal))
-            {
-                text += "\r\n";
-            }
+        return Of(texts, template, from, to, out content);
+    }
 
-            if (!text.Contains("\r\n\r\n", StringComparison.Ordinal))
+    /// <summary>The same of texts, an octet to a character. Null, or what is wrong.</summary>
+    internal static string? Of(IReadOnlyList<(string File, string Text)> texts, bool template, AddressPattern from, AddressPattern to, out IMessageContent? content)
+    {
+        content = null;
+        var entries = new List<Entry>();
+        foreach ((string file, string text) in texts)
+        {
+            var entry = Entry.Of(Lines(text));
+            if (entry.BodyStart < 0)
             {
                 return $"{file} is no message: it has no empty line between header and body";
             }
 
-            entries.Add(Entry.Of(text));
+            entries.Add(entry);
         }
 
         content = new FileContent([.. entries], template, from, to);
         return null;
+    }
+
+    /// <summary>Text with CRLF behind each line, the last one too. Not <see cref="string.ReplaceLineEndings()"/>: to Unicode 0x85 is a line end, and in UTF-8 a part of many letters.</summary>
+    internal static string Lines(string text)
+    {
+        text = text.Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n').Replace("\n", "\r\n", StringComparison.Ordinal);
+        return text.EndsWith("\r\n", StringComparison.Ordinal) ? text : text + "\r\n";
     }
 
     public void Fill(Draft draft, in MessageFacts facts, bool stuffed, Random random)
@@ -78,16 +91,20 @@ internal sealed class FileContent : IMessageContent
             .Replace("{from}", from, StringComparison.Ordinal).Replace("{to}", to, StringComparison.Ordinal);
     }
 
-    private sealed record Entry(string Text, byte[] Plain, byte[] Stuffed, long BodySize, uint BodyCrc)
+    /// <summary>A message as it is and as it goes behind DATA. BodyStart: in Plain; below 0 when nothing divides header and body.</summary>
+    private sealed record Entry(string Text, byte[] Plain, byte[] Stuffed, int BodyStart, uint BodyCrc)
     {
+        public long BodySize => Plain.Length - BodyStart;
+
         public static Entry Of(string text)
         {
             byte[] plain = Encoding.Latin1.GetBytes(text);
             var encoder = new DataEncoder(raw: false);
             var stuffed = new ArrayBufferWriter<byte>(plain.Length + 64);
             encoder.Write(plain, stuffed);
-            ReadOnlySpan<byte> body = plain.AsSpan(plain.AsSpan().IndexOf("\r\n\r\n"u8) + 4);
-            return new Entry(text, plain, stuffed.WrittenSpan.ToArray(), body.Length, Crc32C.Append(0, body));
+            // The marker goes in front: an empty first line is the end of the header, too.
+            int body = text.StartsWith("\r\n", StringComparison.Ordinal) ? 2 : text.IndexOf("\r\n\r\n", StringComparison.Ordinal) is var end and >= 0 ? end + 4 : -1;
+            return new Entry(text, plain, stuffed.WrittenSpan.ToArray(), body, body < 0 ? 0 : Crc32C.Append(0, plain.AsSpan(body)));
         }
     }
 }

@@ -14,4 +14,7 @@ internal enum CloseReason
 
     /// <summary>The TLS handshake failed, or a record made no sense.</summary>
     Tls,
+
+    /// <summary>The peer said what isn't SMTP.</summary>
+    Protocol,
 }

@@ -40,6 +40,7 @@ internal static unsafe partial class Linux
     private const int InternetLevel = 0;
     private const int BindWithoutPort = 24;
     private const int NoSignal = 0x4000;
+    private const int FilesResource = 7;
 
     // struct epoll_event is packed on x86-64 alone.
     private static readonly int EventDataOffset = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 4 : 8;
@@ -161,6 +162,13 @@ internal static unsafe partial class Linux
         }
     }
 
+    /// <summary>How many file descriptors this process may have open.</summary>
+    public static long FilesLimit()
+    {
+        ulong* limits = stackalloc ulong[2];
+        return GetLimit(FilesResource, limits) < 0 ? long.MaxValue : (long)Math.Min(limits[0], long.MaxValue);
+    }
+
     /// <summary>Wakes the loop that waits for this counter.</summary>
     public static void Wake(int counter)
     {
@@ -182,6 +190,9 @@ internal static unsafe partial class Linux
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     public static partial int Kill(int process, int signal);
+
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    private static partial int GetLimit(int resource, ulong* limits);
 
     private static int SetInteger(int socket, int level, int name)
     {

@@ -32,7 +32,10 @@ internal sealed class Timeline
     /// <summary>Nanoseconds.</summary>
     public long Interval { get; }
 
-    /// <summary>Latencies of the whole run.</summary>
+    /// <summary>Nanoseconds from the start: what was published for an interval that began earlier is a point, and not in <see cref="Total"/>.</summary>
+    public long WarmUp { get; init; }
+
+    /// <summary>Latencies of the whole run, without its warm-up.</summary>
     public LongHistogram Total { get; } = Latency.Create();
 
     public IReadOnlyList<TimelinePoint> Points
@@ -90,7 +93,11 @@ internal sealed class Timeline
 
     private void Close(long interval, Open open, LongHistogram l)
     {
-        Total.Add(l);
+        if (interval * Interval >= WarmUp)
+        {
+            Total.Add(l);
+        }
+
         var point = new TimelinePoint((double)interval * Interval / Clock.Second, (double)open.Length / Clock.Second, open.Messages, open.Failed, Latency.At(l, 50), Latency.At(l, 90), Latency.At(l, 99),
             Latency.At(l, 99.9), Latency.At(l, 100));
         _onPoint?.Invoke(point);

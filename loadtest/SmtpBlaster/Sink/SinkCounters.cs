@@ -25,6 +25,9 @@ internal sealed class SinkCounters
     /// <summary>Recipients that had arrived before.</summary>
     public long Duplicates { get; set; }
 
+    /// <summary>Times that a connection had to wait because the process had no file descriptor for it.</summary>
+    public long OutOfFiles { get; set; }
+
     public void Add(SinkCounters other)
     {
         Connections += other.Connections;
@@ -36,5 +39,6 @@ internal sealed class SinkCounters
         Unmarked += other.Unmarked;
         Altered += other.Altered;
         Duplicates += other.Duplicates;
+        OutOfFiles += other.OutOfFiles;
     }
 }

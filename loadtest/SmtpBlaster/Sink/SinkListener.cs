@@ -24,6 +24,7 @@ internal sealed class SinkListener(SinkWorker worker, int socket) : LoopMember
 
             if (Linux.Error is Linux.TooManyFiles or Linux.TooManyFilesInSystem)
             {
+                worker.Counters.OutOfFiles++;
                 worker.Loop.Modify(this, socket, 0);
                 worker.Loop.At(Clock.Now + BackOff, _ => worker.Loop.Modify(this, socket, Linux.Readable));
             }

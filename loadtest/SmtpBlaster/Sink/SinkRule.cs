@@ -61,7 +61,8 @@ internal sealed record SinkRule
             switch (equals < 0 ? word : word[..equals])
             {
                 case "domain" when value.Length > 0:
-                    wrong = at is Stage.Rcpt or Stage.Data or Stage.End ? null : $"\"{text}\": no domain is known at this stage, only at rcpt, data and end";
+                    wrong = at is not (Stage.Rcpt or Stage.Data or Stage.End) ? $"\"{text}\": no domain is known at this stage, only at rcpt, data and end"
+                        : Ascii.IsValid(value) ? null : $"\"{value}\" is not a domain as SMTP says it: write an international one in its form of xn--";
                     rule = rule with { Domain = Encoding.ASCII.GetBytes(value.ToLowerInvariant()) };
                     break;
                 case "share":
@@ -83,10 +84,10 @@ internal sealed record SinkRule
                     wrong = at == Stage.End ? null : $"\"{text}\": {word} is for the stage end";
                     rule = rule with { Act = word switch { "lose" => SinkAct.Lose, "alter" => SinkAct.Alter, _ => SinkAct.Twice } };
                     break;
-                case "reply":
+                case "reply" when equals > 0:
                     string reply = string.Join(' ', words[i..])["reply=".Length..];
                     bool valid = int.TryParse(reply.AsSpan(0, Math.Min(3, reply.Length)), NumberStyles.None, CultureInfo.InvariantCulture, out int code) && code is >= 200 and <= 599
-                        && (reply.Length == 3 || reply[3] == ' ') && Ascii.IsValid(reply);
+                        && (reply.Length == 3 || reply[3] == ' ') && reply.All(static c => c is >= ' ' and <= '~');
                     wrong = valid ? null : $"\"{reply}\" is not a reply: write a code and a text, like reply=451 4.7.1 try again later";
                     rule = rule with { Code = code, Reply = Encoding.ASCII.GetBytes(reply + "\r\n") };
                     i = words.Length;

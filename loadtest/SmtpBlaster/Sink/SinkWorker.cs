@@ -103,11 +103,13 @@ internal sealed class SinkWorker
 
         for (int i = 0; i < numbers.Length; i++)
         {
-            // An address without a number in it: the recipients in their order.
-            long number = numbers[i] >= marker.Number && numbers[i] < marker.Number + marker.Count ? numbers[i] : marker.Number + i;
+            // An address without a number in it: the recipients in their order. Where all have one, it is another message's recipient.
+            bool isOurs = numbers[i] >= marker.Number && numbers[i] < marker.Number + marker.Count;
+            long number = isOurs ? numbers[i] : marker.Number + Math.Min(i, marker.Count - 1);
+            bool wrong = altered || (!isOurs && ledger.HasNumberedAddresses);
             for (int times = act == SinkAct.Twice ? 2 : 1; times > 0; times--)
             {
-                Counters.Duplicates += ledger.Arrive(number, altered) > 0 ? 1 : 0;
+                Counters.Duplicates += ledger.Arrive(number, wrong) > 0 ? 1 : 0;
             }
         }
     }

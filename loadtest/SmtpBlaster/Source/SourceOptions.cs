@@ -65,6 +65,9 @@ internal sealed record SourceOptions
     /// <summary>The run ends when for so long no connection could be used.</summary>
     public long GiveUp { get; init; } = 10 * Clock.Second;
 
+    /// <summary>Latencies of intervals that begin earlier are not in the sum of the run.</summary>
+    public long WarmUp { get; init; }
+
     public long Interval { get; init; } = Clock.Second;
 
     public int Seed { get; init; } = 1;

@@ -3,7 +3,7 @@ using SmtpBlaster.Report;
 
 namespace SmtpBlaster.Source;
 
-/// <summary>What a run of a source came to. GaveUp: the server couldn't be used, for this reason. Elapsed in nanoseconds.</summary>
+/// <summary>What a run of a source came to. GaveUp: the server couldn't be used, for this reason. NotBegun: messages of an open loop that were due, and no session was free for them. Elapsed in nanoseconds.</summary>
 internal sealed record SourceResult(
     SourceCounters Counters,
     ReplyTally Replies,
@@ -12,4 +12,5 @@ internal sealed record SourceResult(
     IReadOnlyDictionary<string, long> Troubles,
     IReadOnlyList<string> Missing,
     string? GaveUp,
+    long NotBegun,
     long Elapsed);

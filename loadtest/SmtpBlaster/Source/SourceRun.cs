@@ -13,7 +13,7 @@ internal sealed class SourceRun
 
     public SourceRun(SourceOptions options, Ledger? ledger, Action<TimelinePoint>? onPoint)
     {
-        Timeline = new Timeline(options.Threads, options.Interval, onPoint);
+        Timeline = new Timeline(options.Threads, options.Interval, onPoint) { WarmUp = options.WarmUp };
         _schedule = new SourceSchedule(options, Timeline.Start);
         _workers = [.. Enumerable.Range(0, options.Threads).Select(i => new SourceWorker(options, _schedule, Timeline, ledger, i))];
     }
@@ -49,7 +49,7 @@ internal sealed class SourceRun
         }
 
         return new SourceResult(counters, replies, Timeline.Total, connecting, troubles, [.. _workers.SelectMany(static w => w.Missing).Distinct()],
-            _workers.Select(static w => w.GaveUp).FirstOrDefault(static g => g is not null), elapsed);
+            _workers.Select(static w => w.GaveUp).FirstOrDefault(static g => g is not null), _schedule.NotBegun, elapsed);
     }
 
     private void Stop()

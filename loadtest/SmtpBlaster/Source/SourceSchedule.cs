@@ -8,6 +8,9 @@ namespace SmtpBlaster.Source;
 /// </summary>
 internal sealed class SourceSchedule(SourceOptions options, long start)
 {
+    // What came due in the run's last moment isn't late.
+    private const long Moment = Clock.Second / 10;
+
     private readonly Lock _lock = new();
     private long _messages;
     private long _numbers;
@@ -15,13 +18,16 @@ internal sealed class SourceSchedule(SourceOptions options, long start)
 
     public bool IsOver { get; private set; }
 
+    /// <summary>Messages of an open loop that were due by the end and for which no session was free: latencies that nobody has measured.</summary>
+    public long NotBegun { get; private set; }
+
     /// <summary>No more messages from now on.</summary>
     public void Stop()
     {
         lock (_lock)
         {
             _stopped = true;
-            IsOver = true;
+            End(Clock.Now - start);
         }
     }
 
@@ -34,7 +40,7 @@ internal sealed class SourceSchedule(SourceOptions options, long start)
             due = options.Rate.From > 0 ? start + IntendedAt(_messages) : now;
             if (_stopped || _messages >= options.Count || now - start >= options.Duration || due - start >= options.Duration)
             {
-                IsOver = true;
+                End(now - start);
                 return Turn.Never;
             }
 
@@ -55,6 +61,25 @@ internal sealed class SourceSchedule(SourceOptions options, long start)
     {
         (double from, double to) = options.Sessions;
         return (int)Math.Round(options.Ramp == 0 ? to : from + ((to - from) * Math.Min(1, (double)(now - start) / options.Ramp)));
+    }
+
+    /// <summary>How many messages are due before a time, nanoseconds from the start: the inverse of <see cref="IntendedAt"/>.</summary>
+    internal long DueBy(long time)
+    {
+        (double a, double b) = options.Rate;
+        double ramp = (double)options.Ramp / Clock.Second;
+        double t = Math.Max(0, (double)time / Clock.Second);
+        double due = t >= ramp ? ((a + b) / 2 * ramp) + (b * (t - ramp)) : (a * t) + ((b - a) * t * t / (2 * ramp));
+        return (long)Math.Min(due, options.Count);
+    }
+
+    private void End(long elapsed)
+    {
+        if (!IsOver)
+        {
+            IsOver = true;
+            NotBegun = options.Rate.From > 0 ? Math.Max(0, DueBy(Math.Min(elapsed, options.Duration) - Moment) - _messages) : 0;
+        }
     }
 
     /// <summary>

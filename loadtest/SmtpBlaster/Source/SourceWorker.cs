@@ -110,6 +110,7 @@ internal sealed class SourceWorker
 
     public void Acknowledge(long latency)
     {
+        _failingSince = 0;
         Counters.Acknowledged++;
         _intervalMessages++;
         Latency.Record(_interval, latency);

@@ -13,7 +13,7 @@ internal sealed class RelayTrial(TrialOptions options, Action<TimelinePoint>? on
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
 
-    private readonly Ledger _ledger = new();
+    private readonly Ledger _ledger = new() { HasNumberedAddresses = options.Source.To.TellsNumber };
 
     public Ledger Ledger => _ledger;
 

@@ -85,6 +85,21 @@ public sealed class ReportTests
     }
 
     [Fact]
+    public void Latencies_of_the_warm_up_are_points_and_not_in_the_sum()
+    {
+        var timeline = new Timeline(1, Clock.Second, null) { WarmUp = 3 * Clock.Second / 2 };
+        foreach (long micros in new long[] { 9000, 8000, 100 })
+        {
+            LongHistogram some = Latency.Create();
+            Latency.RecordMicros(some, micros);
+            timeline.Publish(timeline.Points.Count, 1, 0, some, Clock.Second);
+        }
+
+        Assert.Equal([9000L, 8000L, 100L], timeline.Points.Select(static p => p.P50 / 100 * 100));
+        Assert.Equal((1, 100), (timeline.Total.TotalCount, Latency.At(timeline.Total, 100)));
+    }
+
+    [Fact]
     public void A_long_run_has_a_bounded_number_of_points_and_all_of_its_messages()
     {
         var timeline = new Timeline(1, Clock.Second, null);

@@ -223,6 +223,9 @@ public sealed class SinkSessionTests
     [InlineData("rcpt share=120% drop", "not a share")]
     [InlineData("rcpt delay=2 drop", "not a duration")]
     [InlineData("rcpt colour=red", "not part of a rule")]
+    [InlineData("rcpt reply", "not part of a rule")]
+    [InlineData("rcpt reply=250 a\r\n250 b", "not a reply")]
+    [InlineData("rcpt domain=b\u00fccher.test drop", "xn--")]
     public void A_wrong_rule_is_told(string rule, string part) => Assert.Contains(part, SinkRule.Parse(rule, out _), StringComparison.Ordinal);
 
     [Fact]

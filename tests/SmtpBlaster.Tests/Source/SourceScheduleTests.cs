@@ -36,6 +36,30 @@ public sealed class SourceScheduleTests
     }
 
     [Fact]
+    public void What_is_due_by_a_time_is_what_is_intended_before_it()
+    {
+        foreach ((double, double) rate in new[] { (100.0, 300.0), (300.0, 100.0), (50.0, 50.0) })
+        {
+            var schedule = new SourceSchedule(Options with { Rate = rate, Ramp = 10 * Clock.Second }, 0);
+            foreach (long n in new long[] { 0, 1, 499, 750, 2000, 5000 })
+            {
+                Assert.InRange(schedule.DueBy(schedule.IntendedAt(n)), n - 1, n + 1);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Messages_that_were_due_and_never_begun_are_told()
+    {
+        // A hundred were due in the second, and one session had a tenth of a second for each.
+        (SourceResult sent, _) = await Blaster.RunAsync(Blaster.Sink("end delay=100ms"), static o => o with { Sessions = (1, 1), Rate = (100, 100), Count = long.MaxValue, Duration = Clock.Second });
+        Assert.InRange(sent.NotBegun, 90 - sent.Counters.Messages, 90);
+        Assert.True(sent.NotBegun >= 78);
+        (sent, _) = await Blaster.RunAsync(Blaster.Sink(), static o => o with { Rate = (100, 100), Count = 50 });
+        Assert.Equal(0, sent.NotBegun);
+    }
+
+    [Fact]
     public void Sessions_grow_with_the_ramp()
     {
         var schedule = new SourceSchedule(Options with { Sessions = (10, 110), Ramp = 10 * Clock.Second }, 0);

@@ -110,7 +110,7 @@ public sealed class SourceTests
     {
         (SourceResult sent, _) = await Blaster.RunAsync(Blaster.Sink("end delay=10m"), static o => o with { Count = 3, Sessions = (3, 3), Timeout = Clock.Second / 2 });
         Assert.Equal((0, 3), (sent.Counters.Acknowledged, sent.Counters.Unanswered));
-        Assert.Contains("content: timed out", sent.Troubles.Keys);
+        Assert.Contains("end: timed out", sent.Troubles.Keys);
     }
 
     [Fact]

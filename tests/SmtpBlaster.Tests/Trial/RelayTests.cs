@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Text.Json;
 using Relay.Protocol.Sasl;
 using SmtpBlaster.Ledgers;
+using SmtpBlaster.Messages;
 using SmtpBlaster.Net;
 using SmtpBlaster.Sink;
 using SmtpBlaster.Source;
@@ -57,6 +58,42 @@ public sealed class RelayTests : IDisposable
         Assert.InRange(what switch { "lost" => summary.Lost, "altered" => summary.Altered, _ => summary.Duplicated }, 20, 90);
         Assert.Equal(what == "duplicated", summary.IsClean);
         Assert.Equal(500, taken.Counters.Messages);
+    }
+
+    [Fact]
+    public async Task One_message_less_one_twice_one_octet_changed_and_one_for_somebody_else_are_in_the_ledger()
+    {
+        var ledger = new Ledger { HasNumberedAddresses = true };
+        var sink = new SinkRun(Blaster.Sink(), null);
+        sink.Use(Blaster.Run, ledger);
+        sink.Start();
+        SourceOptions options = Blaster.Source(sink.Addresses[0]);
+        await using RawClient relay = await RawClient.ConnectAsync(sink.Addresses[0]);
+        await relay.ReplyAsync();
+        ledger.Sent(0, 6);
+        for (int number = 0; number < 6; number++)
+        {
+            ledger.Acknowledged(number);
+        }
+
+        // 0 as it is, 1 not, 2 twice, 3 with one octet changed in the middle of its body; 4 and 5 change places.
+        foreach ((int number, int recipient) in new[] { (0, 0), (2, 2), (2, 2), (3, 3), (4, 5), (5, 4) })
+        {
+            var draft = new Draft();
+            options.Content.Fill(draft, new MessageFacts(Blaster.Run, number, 1, 1), stuffed: true, Random.Shared);
+            byte[] wire = [.. draft.Head, .. draft.Body.Span, .. draft.Tail.AsSpan(0, draft.TailLength)];
+            wire[^2000] ^= (byte)(number == 3 ? 1 : 0);
+            await relay.AskAsync("MAIL FROM:<a@b.test>");
+            await relay.AskAsync($"RCPT TO:<u{recipient}@d1.test>");
+            await relay.AskAsync("DATA");
+            Assert.StartsWith("250 ", await relay.AskAsync(System.Text.Encoding.Latin1.GetString(wire) + "."), StringComparison.Ordinal);
+        }
+
+        await sink.StopAsync();
+        LedgerSummary summary = ledger.Summarize();
+        Assert.Equal((6, 6, 5, 1), (summary.Sent, summary.Acknowledged, summary.Arrived, summary.Lost));
+        Assert.Equal((1, 1, 3, 0), (summary.Duplicated, summary.Copies, summary.Altered, summary.Ghosts));
+        Assert.Equal([1L], summary.LostNumbers);
     }
 
     [Fact]
