@@ -34,7 +34,7 @@ public sealed class HandshakeCostTests
 
             async Task VisitAsync(bool resume)
             {
-                using TlsClient client = await TlsClient.ConnectAsync(relay.Listener, false, "relay.test", resume, version);
+                using RawClient client = await RawClient.ConnectAsync(relay.Listener, implicitTls: true, resume: resume, versions: version);
             }
         }
     }
@@ -64,7 +64,7 @@ public sealed class HandshakeCostTests
         {
             while (!stop.IsCancellationRequested)
             {
-                using TlsClient visitor = await TlsClient.ConnectAsync(relay.Listener, false, "relay.test", resume: false);
+                using RawClient visitor = await RawClient.ConnectAsync(relay.Listener, implicitTls: true, resume: false);
                 Interlocked.Increment(ref handshakes);
             }
         }
