@@ -92,6 +92,17 @@ public sealed class HandshakeTurnTests
         await third.SayAsync("QUIT", "221");
     }
 
+    [Fact]
+    public async Task A_handshake_that_fails_leaves_its_turn()
+    {
+        Turns? turns = null;
+        await using EngineFixture relay = await StartAsync(ListenerTls.Implicit, time => turns = new Turns(1, 1000, Patience, time));
+        await using TestClient client = relay.Connect();
+        await client.WriteAsync("EHLO client.example\r\n");
+        await client.Session.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        Assert.False(turns!.IsBusy);
+    }
+
     /// <summary>Its steps wait each for a turn, for which there is room in any case.</summary>
     [Theory]
     [InlineData(true)]
