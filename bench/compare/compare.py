@@ -4,6 +4,7 @@ Started by bench/compare.sh, in a network namespace of its own, with a disk of i
 """
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -203,7 +204,8 @@ def main():
     results = []
     for _ in range(options.rounds):
         for workload in loads:
-            for result in [measure_floor(options, C_FLOOR, workload), measure_floor(options, OWN_FLOOR, workload), *(measure(options, name, workload) for name in chosen)]:
+            floors = (measure_floor(options, name, workload) for name in (C_FLOOR, OWN_FLOOR))
+            for result in itertools.chain(floors, (measure(options, name, workload) for name in chosen)):
                 if result:
                     results.append(result)
                     print(f"{workload} {result['relay']}: {result['end_to_end']:.0f}/s end to end, {result['cpu']:.0f} us", file=sys.stderr)

@@ -191,6 +191,8 @@ class Exim(Relay):
 
     def start(self, work, enter):
         user = "nobody"
+        # Compiled in: it doesn't start where this one isn't known, though it becomes another.
+        make_user("Debian-exim")
         for folder in ("etc", "spool", "exim-log"):
             os.makedirs(os.path.join(work, folder), exist_ok=True)
         shutil.chown(os.path.join(work, "spool"), user, "nogroup")
@@ -253,7 +255,7 @@ class OpenSmtpd(Relay):
 
     def start(self, work, enter):
         for user in ("opensmtpd", "opensmtpq"):
-            subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/var/lib/opensmtpd/empty", "--shell", "/usr/sbin/nologin", user], check=False, capture_output=True)
+            make_user(user)
         for folder in ("/var/spool/smtpd", "/var/lib/opensmtpd/empty"):
             os.makedirs(folder, mode=0o711, exist_ok=True)
         for folder in ("queue-root", "run"):
@@ -317,6 +319,11 @@ class Haraka(Relay):
             exports.next_hop = (next, hmail, domain) => next(OK, {{ priority: 0, exchange: '{HOST}', port: {SINK_PORT} }})
             """)
         return spawn(work, ["node", os.path.join(self.package(), "bin/haraka"), "-c", work], enter, cwd=work)
+
+
+def make_user(name):
+    """What a package would have made on installation."""
+    subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name], check=False, capture_output=True)
 
 
 def certificate(work):

@@ -220,8 +220,7 @@ public sealed class BanTests : IDisposable
     private async Task<RelayProcess> StartAsync()
     {
         string users = _folder.File("users.toml");
-        await using ToolProcess added = await ToolProcess.RunAsync(
-            "dotnet", [RelayProcess.Dll, "user", "add", "alice", "--users", users, "--sender", "*@from.test"], input: Password + "\n");
+        await using ToolProcess added = await RelayProcess.AskAsync(Password + "\n", "user", "add", "alice", "--users", users, "--sender", "*@from.test");
         Assert.True(added.ExitCode == 0, added.Transcript);
         return await RelayProcess.StartAsync(new RelaySettings { Listeners = ["starttls"], Role = "submission", Access = $"relay_from = []\nusers = \"{users}\"", Tables = Quick });
     }

@@ -17,7 +17,7 @@ public sealed class HostileTests
         int count = LongForm.Wanted ? 3000 : 300;
         using var folder = new TempFolder();
         string users = folder.File("users.toml");
-        await using ToolProcess added = await ToolProcess.RunAsync("dotnet", [RelayProcess.Dll, "user", "add", "alice", "--users", users, "--sender", "*@from.test"], input: "right\n");
+        await using ToolProcess added = await RelayProcess.AskAsync("right\n", "user", "add", "alice", "--users", users, "--sender", "*@from.test");
         Assert.True(added.ExitCode == 0, added.Transcript);
         string recipients = folder.Write("recipients", "user@ours.test\n");
         await using ScriptedServer server = ScriptedServer.Start();

@@ -93,7 +93,7 @@ public sealed class SpoolStartTests
         }
 
         string config = folder.Write("relay.toml", new RelaySettings { Spool = $"path = \"{spool}\"" }.ToToml());
-        await using ToolProcess relay = await space.RunAsync("dotnet", RelayProcess.Dll, "serve", "--config", config);
+        await using ToolProcess relay = await space.RunAsync(RelayProcess.Program[0], [.. RelayProcess.Program[1..], "serve", "--config", config]);
 
         Assert.NotEqual(0, relay.ExitCode);
         Assert.DoesNotContain(relay.Output, line => line.StartsWith("ready ", StringComparison.Ordinal));

@@ -23,8 +23,7 @@ public sealed class SubmissionTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         string users = _folder.File("users.toml");
-        await using ToolProcess added = await ToolProcess.RunAsync(
-            "dotnet", [RelayProcess.Dll, "user", "add", "alice", "--users", users, "--sender", "*@from.test"], input: Password + "\n");
+        await using ToolProcess added = await RelayProcess.AskAsync(Password + "\n", "user", "add", "alice", "--users", users, "--sender", "*@from.test");
         Assert.True(added.ExitCode == 0, added.Transcript);
         _server = ScriptedServer.Start();
         _relay = await RelayProcess.StartAsync(RelaySettings.SmartHost(Server.Address, Server.Port) with

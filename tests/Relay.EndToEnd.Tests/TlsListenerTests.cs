@@ -161,7 +161,7 @@ public sealed class TlsListenerTests : IDisposable
     public async Task MailKit_binds_its_password_to_the_certificate_that_is_shown()
     {
         string users = _folder.File("users.toml");
-        await using ToolProcess added = await ToolProcess.RunAsync("dotnet", [RelayProcess.Dll, "user", "add", "alice", "--users", users], input: "secret\n");
+        await using ToolProcess added = await RelayProcess.AskAsync("secret\n", "user", "add", "alice", "--users", users);
         Assert.True(added.ExitCode == 0, added.Transcript);
         await using RelayProcess relay = await RelayProcess.StartAsync(Settings() with { Listeners = ["implicit"], Access = $"users = \"{users}\"" });
         foreach (string host in (string[])["relay.test", "second.test", "unknown.test"])

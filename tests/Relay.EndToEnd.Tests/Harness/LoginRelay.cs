@@ -28,8 +28,7 @@ internal sealed class LoginRelay : IAsyncDisposable
         var folder = new TempFolder();
         foreach ((string name, string password) in users ?? new Dictionary<string, string>())
         {
-            await using ToolProcess added = await ToolProcess.RunAsync(
-                "dotnet", [RelayProcess.Dll, "user", "add", name, "--users", folder.File("users.toml"), "--sender", "*@from.test"], input: password + "\n");
+            await using ToolProcess added = await RelayProcess.AskAsync(password + "\n", "user", "add", name, "--users", folder.File("users.toml"), "--sender", "*@from.test");
             Assert.True(added.ExitCode == 0, added.Transcript);
         }
 

@@ -23,8 +23,9 @@ internal sealed class RelayProcess : IAsyncDisposable
         _environment = environment;
     }
 
-    /// <summary>The built relay, as tests/run.sh and the project's build order leave it.</summary>
-    public static string Dll { get; } = Path.Combine(RepositoryRoot(), "src/Relay.Daemon/bin/Release/net10.0/relay.dll");
+    /// <summary>The command that is the relay: as tests/run.sh and the project's build order leave it, or the native program that RELAY_PROGRAM names.</summary>
+    public static string[] Program { get; } =
+        Environment.GetEnvironmentVariable("RELAY_PROGRAM") is { Length: > 0 } native ? [native] : ["dotnet", Path.Combine(RepositoryRoot(), "src/Relay.Daemon/bin/Release/net10.0/relay.dll")];
 
     public string Folder => _folder.Path;
 
@@ -96,7 +97,10 @@ internal sealed class RelayProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a command of the relay to its end.</summary>
-    public static Task<ToolProcess> CommandAsync(params string[] arguments) => ToolProcess.RunAsync("dotnet", [Dll, .. arguments]);
+    public static Task<ToolProcess> CommandAsync(params string[] arguments) => AskAsync(null, arguments);
+
+    /// <summary>The same with a standard input.</summary>
+    public static Task<ToolProcess> AskAsync(string? input, params string[] arguments) => ToolProcess.RunAsync(Program[0], [.. Program[1..], .. arguments], input);
 
     /// <summary>Starts on the spool and configuration that an earlier life left.</summary>
     public async Task RestartAsync()
@@ -159,7 +163,7 @@ internal sealed class RelayProcess : IAsyncDisposable
 
     private async Task StartAsync()
     {
-        string[] command = [.. _wrapper, "dotnet", Dll, "serve", "--config", ConfigFile];
+        string[] command = [.. _wrapper, .. Program, "serve", "--config", ConfigFile];
         _process = ToolProcess.Start(command[0], command[1..], environment: _environment, folder: Folder);
         string ready = await _process.LineAsync(line => line.StartsWith("ready ", StringComparison.Ordinal), "the ready line", ReadyLimit);
         var listeners = new List<IPEndPoint>();
