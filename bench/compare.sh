@@ -2,6 +2,7 @@
 # This relay beside Postfix (tuned, and as it comes), Exim, OpenSMTPD and Haraka: the same source, the same sink, the same disk, in turns; prints tables of medians. Root, cgroup v2; installs and unpacks what it
 # needs below artifacts/; spools lie on an ext4 with a journal on a loop device whose image is written in full beforehand. All of it: an hour and a half.
 #   bench/compare.sh --rounds 1 --relays relay,postfix --workloads 4k
+#   bench/compare.sh alone          this relay alone: start, memory, cores, sessions, depth, latency; a quarter of an hour
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -10,6 +11,10 @@ mkdir -p "$root/artifacts/tests"
 
 dotnet build "$root/src/Relay.Daemon" -c Release -v q --nologo >&2
 dotnet build "$root/loadtest/SmtpBlaster" -c Release -v q --nologo >&2
+# The native program, minutes of work, only when something has changed since.
+if [[ ! -x $root/artifacts/native/relay || -n $(find "$root/src" "$root"/Directory.*.props \( -name bin -o -name obj \) -prune -o -type f -newer "$root/artifacts/native/relay" -print -quit) ]]; then
+	dotnet publish "$root/src/Relay.Daemon" -c Release -o "$root/artifacts/native" -v q --nologo >&2
+fi
 # shellcheck source=../tests/peers.sh
 . "$root/tests/peers.sh"
 unpack_peers "$root/artifacts/peers" "$root/artifacts/tests/apt.log" >&2
@@ -34,5 +39,7 @@ unshare --net --mount --propagation private /bin/bash -ec '
 	chmod 755 "$1/disk"
 	root=$2 work=$1
 	shift 2
-	/usr/bin/env python3 "$root/bench/compare/compare.py" --root "$root" --disk "$work/disk" "$@"
+	what=compare.py
+	[[ ${1-} != alone ]] || { what=alone.py; shift; }
+	/usr/bin/env python3 "$root/bench/compare/$what" --root "$root" --disk "$work/disk" "$@"
 ' bash "$work" "$root" "$@"

@@ -9,7 +9,7 @@ cd "$root"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 PATH=$PATH:/usr/sbin:/sbin
 
 # program=package
-tools=(hydra=hydra gnutls-cli=gnutls-bin nmap=nmap rspamd=rspamd unbound=unbound ldns-signzone=ldnsutils opendkim=opendkim mutt=mutt msmtp=msmtp s-nail=s-nail postfix=postfix smtp-source=postfix smtp-sink=postfix swaks=swaks dnsmasq=dnsmasq-base openssl=openssl
+tools=(testssl=testssl.sh hydra=hydra gnutls-cli=gnutls-bin nmap=nmap rspamd=rspamd unbound=unbound ldns-signzone=ldnsutils opendkim=opendkim mutt=mutt msmtp=msmtp s-nail=s-nail postfix=postfix smtp-source=postfix smtp-sink=postfix swaks=swaks dnsmasq=dnsmasq-base openssl=openssl
 	strace=strace mkfs.ext4=e2fsprogs mount=mount curl=curl python3=python3 ip=iproute2
 	dovecot=dovecot-core /usr/lib/dovecot/lmtp=dovecot-lmtpd /usr/lib/dovecot/imap=dovecot-imapd /usr/lib/dovecot/pop3=dovecot-pop3d)
 
@@ -80,8 +80,9 @@ install_tools
 unpack_peers "$root/artifacts/peers" "$results/apt.log"
 
 projects=("$root"/tests/*.Tests/*.csproj)
-# Test projects that the solution has are built already when their turn comes, and there is nothing left to do.
 for project in Relay.sln "${projects[@]}"; do
+	# What the solution has is built with it: even to find that out takes seconds.
+	[[ $project == Relay.sln ]] || ! grep -qF "\\$(basename "$project")\"" Relay.sln || continue
 	if ! dotnet build "$project" -c Release -v q --nologo; then
 		echo "$project does not build"
 		echo "0 passed, 1 failed, 0 skipped"

@@ -8,6 +8,8 @@ import textwrap
 HOST = "127.0.0.1"
 PORT = 2525
 SINK_PORT = 2526
+# Nothing listens there.
+NO_PORT = 2527
 
 
 class Relay:
@@ -56,10 +58,14 @@ def private(work, binds, command, enter):
 
 
 class ThisRelay(Relay):
+    """The native program, as `dotnet publish` makes it."""
+
     name = "relay"
     promise = "on disk (fdatasync before 250)"
     durability = "sync"
-    wrapper = ()
+
+    def command(self):
+        return [os.path.join(self.root, "artifacts/native/relay")]
 
     def start(self, work, enter):
         tls = "starttls" if self.encrypted else "none"
@@ -74,6 +80,9 @@ class ThisRelay(Relay):
             [delivery]
             tls = "none"
             [[route]]
+            domain = "nowhere.test"
+            next_hop = "smtp://{HOST}:{NO_PORT}"
+            [[route]]
             domain = "*"
             next_hop = "smtp://{HOST}:{SINK_PORT}"
             tls = "{"opportunistic" if self.encrypted else "none"}"
@@ -84,7 +93,14 @@ class ThisRelay(Relay):
             [log]
             deliveries = "{work}/deliveries.jsonl"
             """)
-        return spawn(work, [*self.wrapper, "dotnet", os.path.join(self.root, "src/Relay.Daemon/bin/Release/net10.0/relay.dll"), "serve", "--config", os.path.join(work, "relay.toml")], enter)
+        return spawn(work, [*self.command(), "serve", "--config", os.path.join(work, "relay.toml")], enter)
+
+
+class ThisRelayByJit(ThisRelay):
+    name = "relay, JIT"
+
+    def command(self):
+        return ["dotnet", os.path.join(self.root, "src/Relay.Daemon/bin/Release/net10.0/relay.dll")]
 
 
 class ThisRelayUnsynced(ThisRelay):
@@ -315,4 +331,4 @@ def certificate(work):
     os.chmod(f"{work}/tls.pem", 0o600)
 
 
-ALL = {"relay": ThisRelay, "relay-os": ThisRelayUnsynced, "postfix": Postfix, "postfix-default": PostfixDefault, "exim": Exim, "opensmtpd": OpenSmtpd, "haraka": Haraka}
+ALL = {"relay": ThisRelay, "relay-jit": ThisRelayByJit, "relay-os": ThisRelayUnsynced, "postfix": Postfix, "postfix-default": PostfixDefault, "exim": Exim, "opensmtpd": OpenSmtpd, "haraka": Haraka}

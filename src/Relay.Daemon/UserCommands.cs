@@ -15,43 +15,101 @@ internal static class UserCommands
     {
         var users = new Option<string>("--users") { Description = "The users file, as `users` in [access] names it; `add` makes it. Its owner alone can read it, so work as the user that the relay runs as.", HelpName = "FILE", Required = true };
         var name = new Argument<string>("NAME") { Description = "The name under which the user logs in." };
-        var senders = new Option<string[]>("--sender")
-        {
-            Description = "An address from which the user may send, *@domain for all of a domain, or *@*.domain for all below it; may stand there many times. Without any, the user may send from none.",
-            HelpName = "ADDRESS",
-            DefaultValueFactory = static _ => [],
-        };
-        var add = new Command("add", "Adds a user. The password comes from the terminal, or is one line of standard input.") { name, users, senders };
-        add.SetAction(parsed => Add(parsed.GetValue(users)!, parsed.GetValue(name)!, parsed.GetValue(senders)!));
+        var noPassword = new Option<bool>("--no-password") { Description = "The user has no password, and logs in by a certificate alone." };
+        var change = new UserChange();
+        Command add = change.AddTo(new Command("add", "Adds a user. The password comes from the terminal, or is one line of standard input.") { name, users, noPassword });
+        add.SetAction(parsed => Add(parsed.GetValue(users)!, parsed.GetValue(name)!, parsed.GetValue(noPassword), user => Changed(change, parsed, user)));
+        Command set = change.AddTo(new Command("change", "Changes what a user may. What no option says stays; an empty one ('') takes it out of the file, so that what holds for all holds again.") { name, users });
+        set.SetAction(parsed => Change(parsed.GetValue(users)!, parsed.GetValue(name)!, user => Changed(change, parsed, user)));
         var passwd = new Command("passwd", "Gives a user another password, which comes as for `add`.") { name, users };
         passwd.SetAction(parsed => ChangePassword(parsed.GetValue(users)!, parsed.GetValue(name)!));
         var remove = new Command("remove", "Removes a user.") { name, users };
         remove.SetAction(parsed => Remove(parsed.GetValue(users)!, parsed.GetValue(name)!));
-        var list = new Command("list", "A line for each user: the name, and behind a tab the addresses from which the user may send.") { users };
+        var list = new Command("list", "A line for each user: the name, and behind tabs the addresses from which the user may send, and what else the file says of him.") { users };
         list.SetAction(parsed => List(parsed.GetValue(users)!));
-        return new Command("user", "Those who may log in. A running relay reads the file at SIGHUP.") { add, remove, list, passwd };
+        return new Command("user", "Those who may log in. A running relay reads the file at SIGHUP.") { add, set, remove, list, passwd };
     }
 
-    private static int Add(string file, string name, string[] senderTexts)
+    private static int Add(string file, string name, bool noPassword, Func<Account, Account?> change)
     {
         if (!PreparedText.IsName(Encoding.UTF8.GetBytes(name)))
         {
             return Fail(Wrong, "that is no name: it has 1 to 255 octets, no white space, no control characters and no combining marks");
         }
 
-        var senders = new List<SenderPattern>();
-        foreach (string text in senderTexts)
+        if (change(new Account(name, null, [])) is not { } user)
         {
-            if (SenderPattern.Parse(text) is not { } sender)
-            {
-                return Fail(Wrong, $"\"{text}\" is not an address, \"*@domain\" or \"*@*.domain\"");
-            }
-
-            senders.Add(sender);
+            return Wrong;
         }
 
-        return Edit(file, true, list => list.Users.Exists(u => u.Name == name) ? Fail(Wrong, $"{file} has a user {name} already: `relay user passwd` changes the password")
-            : WithPassword(verifier => list.Users.Add(new Account(name, verifier, senders))));
+        return Edit(file, true, list =>
+        {
+            if (list.Users.Exists(u => u.Name == name))
+            {
+                return Fail(Wrong, $"{file} has a user {name} already: `relay user passwd` changes the password, and `relay user change` what else it says of him");
+            }
+
+            int status = Check(list, user, mayLackPassword: !noPassword);
+            if (status != Fine)
+            {
+                return status;
+            }
+
+            if (noPassword)
+            {
+                list.Users.Add(user);
+                return Fine;
+            }
+
+            return WithPassword(verifier => list.Users.Add(user.With(verifier)));
+        });
+    }
+
+    private static int Change(string file, string name, Func<Account, Account?> change) => Edit(file, false, list =>
+    {
+        int at = Find(list, file, name);
+        if (at < 0 || change(list.Users[at]) is not { } user)
+        {
+            return Wrong;
+        }
+
+        int status = Check(list, user, mayLackPassword: false);
+        if (status == Fine)
+        {
+            list.Users[at] = user;
+        }
+
+        return status;
+    });
+
+    private static Account? Changed(UserChange change, ParseResult parsed, Account user)
+    {
+        Account? changed = change.Apply(parsed, user, out string? error);
+        if (error is not null)
+        {
+            Fail(Wrong, error);
+        }
+
+        return changed;
+    }
+
+    /// <summary>Whether the file may say so of a user beside the others.</summary>
+    private static int Check(UserList list, Account user, bool mayLackPassword)
+    {
+        if (!mayLackPassword && user.Verifier is null && user.Certificates.Count == 0)
+        {
+            return Fail(Wrong, $"{user.Name} couldn't log in: a user has a password, a certificate, or both");
+        }
+
+        foreach (Account other in list.Users)
+        {
+            if (other.Name != user.Name && other.Certificates.Intersect(user.Certificates).FirstOrDefault() is { } taken)
+            {
+                return Fail(Wrong, $"{taken} is a certificate of {other.Name}: it can log in one");
+            }
+        }
+
+        return Fine;
     }
 
     private static int ChangePassword(string file, string name) =>
@@ -74,7 +132,8 @@ internal static class UserCommands
         int status = Read(file, false, out UserList? list);
         foreach (Account user in list?.Users ?? [])
         {
-            Console.Out.WriteLine($"{user.Name}\t{string.Join(' ', user.Senders.Select(static s => s.Text))}");
+            string more = string.Join(' ', UserList.More(user).Select(static m => $"{m.Key}={m.Value}"));
+            Console.Out.WriteLine($"{user.Name}\t{string.Join(' ', user.Senders.Select(static s => s.Text))}{(more.Length == 0 ? "" : "\t")}{more}");
         }
 
         return status;

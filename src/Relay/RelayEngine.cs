@@ -97,6 +97,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _listDns = _resolvers(options.Dns);
         _heartbeat = new Heartbeat(time);
         _passwords = new PasswordWork(time);
+        Handshakes = TlsAcceptor.NewTurns(time);
         _usage = new UserTally(options.StatePath is { } kept ? Path.Combine(kept, "users.json") : null, time, _log);
         _local = new LocalAddresses(time);
         _crowd = new SiteCrowd(time);
@@ -110,6 +111,9 @@ public sealed class RelayEngine : IAsyncDisposable
 
     /// <summary>Fewer in a test that wants them to be scarce.</summary>
     internal int MaximumWorkers { get; init; } = DeliveryLoop.MaximumWorkers;
+
+    /// <summary>In a test that wants them to be scarce, others.</summary>
+    internal Turns Handshakes { get; init; }
 
     /// <summary>For tests: whether the DNS lists have passed their tests.</summary>
     internal bool AreListsUsable => _abuse is { } abuse && abuse.Lists.AreUsable;
@@ -298,7 +302,6 @@ public sealed class RelayEngine : IAsyncDisposable
             await dovecot.DisposeAsync().ConfigureAwait(false);
         }
 
-        _passwords.Dispose();
         _heartbeat.Dispose();
         _metrics.Dispose();
         _stopping.Dispose();
@@ -348,6 +351,7 @@ public sealed class RelayEngine : IAsyncDisposable
             Time = _time,
             Log = _log,
             Certificates = _certificates,
+            Handshakes = Handshakes,
             MiltersOf = (settings, listener) => MilterService.For(settings.Milters, listener.Role == ListenerRole.Submission, _dialer, _dns, _heartbeat, _metrics, _log),
             Stopping = _stopping.Token,
         };

@@ -59,6 +59,7 @@ internal sealed class MemoryRelay : IAsyncDisposable
             Deliveries = _deliveries,
             Time = time,
             Log = log,
+            Handshakes = TlsAcceptor.NewTurns(time),
             Certificates = listener.Tls == ListenerTls.None ? null : ServerCertificates.Load(options.Tls, options.Hostname, time, log),
             Stopping = _stopping.Token,
         };
@@ -95,7 +96,6 @@ internal sealed class MemoryRelay : IAsyncDisposable
         await _spool.DisposeAsync();
         await _deliveries.DisposeAsync();
         _signer.Dispose();
-        _passwords.Dispose();
         _heartbeat.Dispose();
         _metrics.Dispose();
         _stopping.Dispose();

@@ -34,7 +34,7 @@ public sealed class HandshakeCostTests
 
             async Task VisitAsync(bool resume)
             {
-                using TlsClient client = await TlsClient.ConnectAsync(relay.Listener, false, "relay.test", resume, version);
+                using RawClient client = await RawClient.ConnectAsync(relay.Listener, implicitTls: true, resume: resume, versions: version);
             }
         }
     }
@@ -47,6 +47,7 @@ public sealed class HandshakeCostTests
         await using RelayProcess relay = await StartAsync(folder, rsa: true);
         using RawClient client = await RawClient.ConnectAsync(relay.Listeners[1]);
         double[] calm = await NoopsAsync(client);
+        double calmRate = await MessagesAsync(client);
         using var stop = new CancellationTokenSource();
         int handshakes = 0;
         Task[] flood = [.. Enumerable.Range(0, 150).Select(_ => Task.Run(FloodAsync))];
@@ -54,15 +55,16 @@ public sealed class HandshakeCostTests
         (int begun, long start) = (Volatile.Read(ref handshakes), Stopwatch.GetTimestamp());
         double[] flooded = await NoopsAsync(client);
         double rate = (Volatile.Read(ref handshakes) - begun) / Stopwatch.GetElapsedTime(start).TotalSeconds;
+        double floodedRate = await MessagesAsync(client);
         await stop.CancelAsync();
         await Task.WhenAll(flood);
-        Figure.Report(string.Create(CultureInfo.InvariantCulture, $"NOOP, p50/p99 of {Count}: {calm[Count / 2]:0.0}/{calm[Count * 99 / 100]:0.0} ms alone, {flooded[Count / 2]:0.0}/{flooded[Count * 99 / 100]:0.0} ms beside 150 clients with {rate:0} full RSA handshakes/s"));
+        Figure.Report(string.Create(CultureInfo.InvariantCulture, $"NOOP, p50/p99 of {Count}: {calm[Count / 2]:0.0}/{calm[Count * 99 / 100]:0.0} ms alone, {flooded[Count / 2]:0.0}/{flooded[Count * 99 / 100]:0.0} ms beside 150 clients with {rate:0} full RSA handshakes/s; messages one after the other in one session: {calmRate:0}/s alone, {floodedRate:0}/s beside them"));
 
         async Task FloodAsync()
         {
             while (!stop.IsCancellationRequested)
             {
-                using TlsClient visitor = await TlsClient.ConnectAsync(relay.Listener, false, "relay.test", resume: false);
+                using RawClient visitor = await RawClient.ConnectAsync(relay.Listener, implicitTls: true, resume: false);
                 Interlocked.Increment(ref handshakes);
             }
         }
@@ -90,6 +92,22 @@ public sealed class HandshakeCostTests
 
         Array.Sort(times);
         return times;
+    }
+
+    /// <summary>How many a second one session sends, each when the one before is answered.</summary>
+    private static async Task<double> MessagesAsync(RawClient client)
+    {
+        await client.HelloAsync();
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < Count; i++)
+        {
+            Assert.StartsWith("250", await client.CommandAsync("MAIL FROM:<a@from.test>"), StringComparison.Ordinal);
+            Assert.StartsWith("250", await client.CommandAsync("RCPT TO:<b@to.test>"), StringComparison.Ordinal);
+            Assert.StartsWith("354", await client.CommandAsync("DATA"), StringComparison.Ordinal);
+            Assert.StartsWith("250", await client.CommandAsync("Subject: x\r\n\r\nx\r\n."), StringComparison.Ordinal);
+        }
+
+        return Count / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     private static async Task<double> CostAsync(RelayProcess relay, Func<Task> visit)

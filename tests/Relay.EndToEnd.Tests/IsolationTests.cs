@@ -12,7 +12,11 @@ public sealed class IsolationTests
     private const string Healthy = "127.0.0.2";
 
     private static readonly int Dead = LongForm.Wanted ? 100 : 20;
-    private static readonly int EachDead = LongForm.Wanted ? 100 : 20;
+    private static readonly int EachDead = LongForm.Wanted ? 100 : 10;
+
+    /// <summary>How long a dead one is waited for, each time.</summary>
+    private static readonly string Wait = LongForm.Wanted ? "\"3s\"" : "\"2s\"";
+
     private static readonly TimeSpan Span = TimeSpan.FromSeconds(LongForm.Wanted ? 30 : 4);
 
     [Fact]
@@ -41,7 +45,7 @@ public sealed class IsolationTests
             await using RelayProcess relay = await RelayProcess.StartAsync(new RelaySettings
             {
                 Dns = $"servers = [\"{dns.EndPoint}\"]",
-                Delivery = $"port = {port}\n[delivery.timeouts]\nconnect = \"3s\"\ngreeting = \"3s\"\ncommand = \"3s\"\ndata = \"3s\"\nbody = \"3s\"\nend_of_data = \"3s\"",
+                Delivery = $"port = {port}\n[delivery.timeouts]\nconnect = {Wait}\ngreeting = {Wait}\ncommand = {Wait}\ndata = {Wait}\nbody = {Wait}\nend_of_data = {Wait}",
                 Log = "level = \"warning\"",
                 Limits = "connections_per_address = 1000",
             });

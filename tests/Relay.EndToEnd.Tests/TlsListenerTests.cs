@@ -109,7 +109,7 @@ public sealed class TlsListenerTests : IDisposable
         await using RelayProcess relay = await RelayProcess.StartAsync(new RelaySettings { Listeners = ["implicit", "starttls"], Tables = $"[tls]\ncertificate = \"{live}\"\nkey = \"{key}\"" });
         string[] shown = ["", ""];
         int[] handshakes = [0, 0];
-        using TlsClient old = await TlsClient.ConnectAsync(relay.Listeners[0], false, "relay.test");
+        using RawClient old = await RawClient.ConnectAsync(relay.Listeners[0], implicitTls: true);
         using var stop = new CancellationTokenSource();
         Task[] load = [LoadAsync(0), LoadAsync(1)];
         for (int i = 1; i <= replacements; i++)
@@ -130,7 +130,13 @@ public sealed class TlsListenerTests : IDisposable
         {
             while (!stop.IsCancellationRequested)
             {
-                using TlsClient client = await TlsClient.ConnectAsync(relay.Listeners[listener], listener == 1, "relay.test");
+                using RawClient client = await RawClient.ConnectAsync(relay.Listeners[listener], implicitTls: listener == 0);
+                if (listener == 1)
+                {
+                    await client.HelloAsync();
+                    await client.StartTlsAsync();
+                }
+
                 Volatile.Write(ref shown[listener], client.Subject);
                 Assert.StartsWith("221", await client.CommandAsync("QUIT"), StringComparison.Ordinal);
                 handshakes[listener]++;
@@ -171,7 +177,7 @@ public sealed class TlsListenerTests : IDisposable
     }
 
     [Fact]
-    public async Task Curl_logs_in_by_its_certificate_as_EXTERNAL_and_as_nobody_else()
+    public async Task Curl_and_msmtp_log_in_by_their_certificate_as_EXTERNAL_and_as_nobody_else()
     {
         await using ScriptedServer server = ScriptedServer.Start();
         string users = _folder.Write("users.toml", "[[user]]\nname = \"alice@from.test\"\nsenders = [\"*@from.test\"]\ncertificate = \"mail:alice@from.test\"\n");
@@ -194,9 +200,16 @@ public sealed class TlsListenerTests : IDisposable
             ]);
             Assert.True(taken == (curl.ExitCode == 0), curl.Transcript);
             Assert.Contains(taken ? "235 2.7.0" : "535 5.7.8", curl.Transcript, StringComparison.Ordinal);
+            await using ToolProcess msmtp = await ToolProcess.RunAsync(
+                Tool.Find("msmtp", "msmtp"),
+                ["--file=/dev/null", "--host=127.0.0.1", $"--port={relay.Port}", "--tls=on", "--tls-starttls=off", "--tls-certcheck=off", $"--tls-cert-file={own}", $"--tls-key-file={own}",
+                    "--auth=external", $"--user={user.Replace("%40", "@", StringComparison.Ordinal)}", "--from=alice@from.test", "user@to.test"],
+                input: "From: alice@from.test\nSubject: msmtp by certificate\n\nx\n");
+            Assert.True(taken == (msmtp.ExitCode == 0), msmtp.Transcript);
         }
 
         await server.MessageAsync(static message => message.Header("Subject") == "by certificate", "the message from curl");
+        await server.MessageAsync(static message => message.Header("Subject") == "msmtp by certificate", "the message from msmtp");
     }
 
     [Fact]

@@ -10,7 +10,7 @@ public class FuzzTests
     public static TheoryData<string, int> Targets => new()
     {
         { "line", 2_000 }, { "command", 8_000 }, { "outbound", 8_000 }, { "mailbox", 15_000 }, { "parameters", 8_000 }, { "xtext", 5_000 }, { "data", 3_000 }, { "chunk", 5_000 }, { "reply", 2_000 }, { "proxy", 3_000 },
-        { "xclient", 8_000 }, { "sasl", 8_000 }, { "scram", 5_000 }, { "dovecot", 8_000 }, { "milter", 3_000 }, { "envelope", 1_000 }, { "session", 800 }, { "model", 400 },
+        { "xclient", 8_000 }, { "sasl", 8_000 }, { "scram", 5_000 }, { "dovecot", 8_000 }, { "milter", 3_000 }, { "altnames", 8_000 }, { "envelope", 1_000 }, { "session", 800 }, { "model", 400 },
         { "blaster-reply", 5_000 }, { "blaster-sink", 1_500 }, { "blaster-content", 5_000 }, { "blaster-file", 5_000 }, { "blaster-option", 10_000 },
     };
 

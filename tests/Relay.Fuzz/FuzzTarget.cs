@@ -10,7 +10,7 @@ internal sealed record FuzzTarget(string Name, IReadOnlyList<byte[]> Tokens, Fuz
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
         Of<LineTarget>(), Of<CommandTarget>(), Of<OutboundTarget>(), Of<MailboxTarget>(), Of<ParameterTarget>(), Of<XTextTarget>(), Of<DataTarget>(), Of<ChunkTarget>(),
-        Of<ReplyTarget>(), Of<ProxyTarget>(), Of<XClientTarget>(), Of<SaslTarget>(), Of<ScramTarget>(), Of<DovecotTarget>(), Of<MilterTarget>(), Of<EnvelopeTarget>(), Of<SessionTarget>(), Of<ModelTarget>(),
+        Of<ReplyTarget>(), Of<ProxyTarget>(), Of<XClientTarget>(), Of<SaslTarget>(), Of<ScramTarget>(), Of<DovecotTarget>(), Of<MilterTarget>(), Of<AlternativeNamesTarget>(), Of<EnvelopeTarget>(), Of<SessionTarget>(), Of<ModelTarget>(),
         Of<BlasterReplyTarget>(), Of<BlasterSinkTarget>(), Of<BlasterContentTarget>(), Of<BlasterFileTarget>(), Of<BlasterOptionTarget>(),
     ];
 

@@ -45,21 +45,31 @@ internal sealed class UserList(List<Account> users, byte[] decoys)
                 text.Append("tenant = ").Append(TomlText.Quote(tenant)).Append('\n');
             }
 
-            Append(text, "messages_per_hour", user.Limits.MessagesPerHour);
-            Append(text, "messages_per_day", user.Limits.MessagesPerDay);
-            Append(text, "recipients_per_hour", user.Limits.RecipientsPerHour);
-            Append(text, "recipients_per_day", user.Limits.RecipientsPerDay);
-            Append(text, "message_size", user.Limits.MessageSize);
+            foreach ((string key, long value) in Limits(user))
+            {
+                text.Append(CultureInfo.InvariantCulture, $"{key} = {value}\n");
+            }
         }
 
         return text.ToString();
     }
 
-    private static void Append(StringBuilder text, string key, long? value)
+    /// <summary>What the file says of a user beside name, password and senders, in a few words.</summary>
+    public static IEnumerable<(string Key, string Value)> More(Account user) =>
+        user.Certificates.Select(static c => ("certificate", c))
+            .Concat(user.Tenant is { } tenant ? [("tenant", tenant)] : [])
+            .Concat(Limits(user).Select(static l => (l.Key, l.Value.ToString(CultureInfo.InvariantCulture))));
+
+    private static IEnumerable<(string Key, long Value)> Limits(Account user)
     {
-        if (value is { } number)
-        {
-            text.Append(CultureInfo.InvariantCulture, $"{key} = {number}\n");
-        }
+        (string Key, long? Value)[] all =
+        [
+            ("messages_per_hour", user.Limits.MessagesPerHour),
+            ("messages_per_day", user.Limits.MessagesPerDay),
+            ("recipients_per_hour", user.Limits.RecipientsPerHour),
+            ("recipients_per_day", user.Limits.RecipientsPerDay),
+            ("message_size", user.Limits.MessageSize),
+        ];
+        return all.Where(static l => l.Value is not null).Select(static l => (l.Key, l.Value!.Value));
     }
 }

@@ -15,6 +15,9 @@ internal static class UsersFile
     /// <summary>A file of another kind is wrong in every line; nobody reads them all.</summary>
     private const int MaximumErrors = 20;
 
+    /// <summary>Of messages and recipients in a window.</summary>
+    public const int MaximumCount = 1_000_000;
+
     private static readonly string[] Keys = ["name", "password", "senders", "certificate", "tenant", "messages_per_hour", "messages_per_day", "recipients_per_hour", "recipients_per_day", "message_size"];
 
     /// <summary>Puts the accounts into the draft, or tells the errors.</summary>
@@ -205,9 +208,9 @@ internal static class UsersFile
                 return null;
             }
 
-            if (value.Kind != ConfigKind.Integer || value.Integer is < 0 or > 1_000_000)
+            if (value.Kind != ConfigKind.Integer || value.Integer is < 0 or > MaximumCount)
             {
-                fail(value.Position, $"{key} is a number from 0 (no limit) to 1000000, without quotes");
+                fail(value.Position, $"{key} is a number from 0 (no limit) to {MaximumCount}, without quotes");
                 return null;
             }
 

@@ -50,7 +50,7 @@ internal sealed class RelayHost : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime>(_signals);
         builder.Services.AddSingleton<ISystemdNotifier, SystemdNotifier>();
         builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = CloseTimeout);
-        builder.Services.AddOpenTelemetry().WithMetrics(static metrics => metrics.AddMeter(RelayMetrics.MeterName).AddView(Bound).AddPrometheusExporter(static exporter =>
+        builder.Services.AddOpenTelemetry().WithMetrics(static metrics => metrics.AddMeter(RelayMetrics.MeterName, "System.Runtime").AddView(Bound).AddPrometheusExporter(static exporter =>
         {
             // One meter of one process: labels that say so on every line say nothing.
             exporter.ScopeInfoEnabled = false;

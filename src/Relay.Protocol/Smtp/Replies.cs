@@ -41,6 +41,7 @@ public static class Replies
     public static readonly Reply Banned421 = Reply.Of(ReplyCode.ServiceNotAvailable421, 4, 7, 0, "your address is banned for now, for what came from it");
     public static readonly Reply AuthTooOften454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "too many failed log-ins from your address, try again later");
     public static readonly Reply AuthBusy454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "too many are logging in now, try again later");
+    public static readonly Reply TlsBusy454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "too many TLS handshakes are under way, try again later");
     public static readonly Reply AuthAway454 = Reply.Of(ReplyCode.SecurityNotAvailable454, 4, 7, 0, "nobody can tell now who you are, try again later");
     public static readonly Reply StorageFull452 = Reply.Of(ReplyCode.InsufficientStorage452, 4, 3, 1, "storage full, try again later");
 

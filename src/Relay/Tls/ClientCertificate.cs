@@ -37,21 +37,20 @@ public sealed class ClientCertificate
 
     internal static ClientCertificate Of(X509Certificate2 certificate, bool isVerified)
     {
-        var mailboxes = new List<string>();
-        var hosts = new List<string>();
-        if (certificate.Extensions[AlternativeNames] is { } names)
-        {
-            Read(names.RawData, mailboxes, hosts);
-        }
-
+        (IReadOnlyList<string> mailboxes, IReadOnlyList<string> hosts) = certificate.Extensions[AlternativeNames] is { } names ? ReadNames(names.RawData) : ([], []);
         return new ClientCertificate(certificate.GetCertHashString(HashAlgorithmName.SHA256).ToLowerInvariant(), isVerified, mailboxes, hosts);
     }
 
-    private static void Read(byte[] extension, List<string> mailboxes, List<string> hosts)
+    /// <summary>The names in the extension's value. What is malformed names nobody.</summary>
+    internal static (IReadOnlyList<string> Mailboxes, IReadOnlyList<string> Hosts) ReadNames(byte[] extension)
     {
+        var mailboxes = new List<string>();
+        var hosts = new List<string>();
         try
         {
-            AsnReader names = new AsnReader(extension, AsnEncodingRules.DER).ReadSequence();
+            var whole = new AsnReader(extension, AsnEncodingRules.DER);
+            AsnReader names = whole.ReadSequence();
+            whole.ThrowIfNotEmpty();
             for (int i = 0; names.HasData && i < MaximumNames; i++)
             {
                 Asn1Tag tag = names.PeekTag();
@@ -68,12 +67,12 @@ public sealed class ClientCertificate
                     names.ReadEncodedValue();
                 }
             }
+
+            return (mailboxes, hosts);
         }
         catch (AsnContentException)
         {
-            // What is malformed names nobody.
-            mailboxes.Clear();
-            hosts.Clear();
+            return ([], []);
         }
     }
 }

@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
+using Relay.Concurrency;
 
 namespace Relay.Tls;
 
@@ -46,17 +47,27 @@ internal sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
 
     public string Cipher => _stream.NegotiatedCipherSuite.ToString();
 
-    /// <summary>Handshake as the server. Nothing may wait unread in <paramref name="transport"/> from before: the caller has refused it.</summary>
-    public static ValueTask<TlsResult> ServerAsync(IDuplexPipe transport, SslServerAuthenticationOptions options) =>
-        HandshakeAsync(transport, stream => stream.AuthenticateAsServerAsync(options, CancellationToken.None));
-
-    /// <summary>As above, with options that are chosen by what the client's first message asks for.</summary>
-    public static ValueTask<TlsResult> ServerAsync(IDuplexPipe transport, ServerOptionsSelectionCallback select) =>
-        HandshakeAsync(transport, stream => stream.AuthenticateAsServerAsync(select, null, CancellationToken.None));
+    /// <summary>
+    /// Handshake as the server, with options that are chosen by what the client's first message asks for, and in turns with others. Nothing may wait unread in <paramref name="transport"/> from before: the caller has refused it.
+    /// <paramref name="cancel"/> ends a wait for a turn.
+    /// </summary>
+    public static async ValueTask<TlsResult> ServerAsync(IDuplexPipe transport, ServerOptionsSelectionCallback select, Turns turns, CancellationToken cancel)
+    {
+        var below = new HandshakeStream(transport.Input, transport.Output, turns, cancel);
+        try
+        {
+            TlsResult result = await HandshakeAsync(transport, below, stream => stream.AuthenticateAsServerAsync(select, null, CancellationToken.None)).ConfigureAwait(false);
+            return below.WasRefused ? result with { IsBusy = true } : result;
+        }
+        finally
+        {
+            below.End();
+        }
+    }
 
     /// <summary>Handshake as the client.</summary>
     public static ValueTask<TlsResult> ClientAsync(IDuplexPipe transport, SslClientAuthenticationOptions options) =>
-        HandshakeAsync(transport, stream => stream.AuthenticateAsClientAsync(options, CancellationToken.None));
+        HandshakeAsync(transport, new DuplexPipeStream(transport.Input, transport.Output), stream => stream.AuthenticateAsClientAsync(options, CancellationToken.None));
 
     /// <summary>Wakes whoever waits in a read or a flush, here or in the transport below. Any thread, at any time: also during and after the disposal.</summary>
     public void CancelPending()
@@ -70,6 +81,18 @@ internal sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
             {
                 Input.CancelPendingRead();
                 Output.CancelPendingFlush();
+            }
+        }
+    }
+
+    /// <summary>Wakes whoever waits in a read. Any thread, at any time, as above.</summary>
+    public void CancelPendingRead()
+    {
+        lock (_ending)
+        {
+            if (!_completed)
+            {
+                Input.CancelPendingRead();
             }
         }
     }
@@ -95,9 +118,9 @@ internal sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
         await _stream.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static async ValueTask<TlsResult> HandshakeAsync(IDuplexPipe transport, Func<SslStream, Task> handshake)
+    private static async ValueTask<TlsResult> HandshakeAsync(IDuplexPipe transport, DuplexPipeStream below, Func<SslStream, Task> handshake)
     {
-        var stream = new SslStream(new DuplexPipeStream(transport.Input, transport.Output), leaveInnerStreamOpen: true);
+        var stream = new SslStream(below, leaveInnerStreamOpen: true);
         try
         {
             await handshake(stream).ConfigureAwait(false);

@@ -73,6 +73,12 @@ internal sealed class DovecotInstance : IAsyncDisposable
                 port = 0
               }
             }
+            # An address that failed is answered later and later, up to 15 s: auth_failure_delay isn't all.
+            service anvil {
+              unix_listener anvil-auth-penalty {
+                mode = 0
+              }
+            }
             service auth {
               unix_listener auth-client {
                 mode = 0666

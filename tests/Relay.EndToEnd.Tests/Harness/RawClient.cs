@@ -1,12 +1,13 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text;
 
 namespace Relay.EndToEnd.Tests.Harness;
 
 /// <summary>
-/// An SMTP client that sends exactly the bytes it is told to and gives back replies as text. Every wait has a deadline; a connection that ends is an IOException, or an
+/// An SMTP client that sends exactly the bytes it is told to, in clear or in TLS, and gives back replies as text. It takes any certificate. Every wait has a deadline; a connection that ends is an IOException, or an
 /// empty reply where the end is what is waited for. Used by one thread at a time.
 /// </summary>
 internal sealed class RawClient : IDisposable
@@ -22,8 +23,11 @@ internal sealed class RawClient : IDisposable
         _wire = new LineStream(tcp.GetStream());
     }
 
+    /// <summary>Who the server is, as its certificate says; empty in clear.</summary>
+    public string Subject { get; private set; } = "";
+
     /// <summary>Connects and reads the greeting, which comes in TLS where that is <paramref name="implicitTls"/>.</summary>
-    public static async Task<RawClient> ConnectAsync(IPEndPoint server, string? from = null, bool implicitTls = false)
+    public static async Task<RawClient> ConnectAsync(IPEndPoint server, string? from = null, bool implicitTls = false, bool resume = true, SslProtocols versions = SslProtocols.None)
     {
         using CancellationTokenSource limit = Deadline();
         var tcp = from is null ? new TcpClient(server.AddressFamily) : new TcpClient(new IPEndPoint(IPAddress.Parse(from), 0));
@@ -34,7 +38,7 @@ internal sealed class RawClient : IDisposable
             var client = new RawClient(tcp);
             if (implicitTls)
             {
-                await client.BeginTlsAsync(limit.Token);
+                await client.BeginTlsAsync(resume, versions, limit.Token);
             }
 
             string greeting = await client.ReplyAsync();
@@ -85,12 +89,12 @@ internal sealed class RawClient : IDisposable
         Assert.StartsWith("250", reply, StringComparison.Ordinal);
     }
 
-    /// <summary>STARTTLS and the handshake; whatever certificate comes is taken.</summary>
+    /// <summary>STARTTLS and the handshake.</summary>
     public async Task StartTlsAsync()
     {
         Assert.StartsWith("220 ", await CommandAsync("STARTTLS"), StringComparison.Ordinal);
         using CancellationTokenSource limit = Deadline();
-        await BeginTlsAsync(limit.Token);
+        await BeginTlsAsync(resume: true, SslProtocols.None, limit.Token);
     }
 
     /// <summary>
@@ -125,12 +129,13 @@ internal sealed class RawClient : IDisposable
 
     public void Dispose() => _tcp.Dispose();
 
-    private async Task BeginTlsAsync(CancellationToken cancel)
+    private async Task BeginTlsAsync(bool resume, SslProtocols versions, CancellationToken cancel)
     {
         // Disposed with the connection below it.
         var tls = new SslStream(_tcp.GetStream(), leaveInnerStreamOpen: false);
         await tls.AuthenticateAsClientAsync(
-            new SslClientAuthenticationOptions { TargetHost = "relay.test", RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null }, cancel);
+            new SslClientAuthenticationOptions { TargetHost = "relay.test", AllowTlsResume = resume, EnabledSslProtocols = versions, RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null }, cancel);
+        Subject = tls.RemoteCertificate!.Subject;
         _wire = new LineStream(tls);
     }
 

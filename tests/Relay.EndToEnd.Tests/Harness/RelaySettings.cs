@@ -6,7 +6,8 @@ namespace Relay.EndToEnd.Tests.Harness;
 /// </summary>
 internal sealed record RelaySettings
 {
-    public string Spool { get; init; } = """path = "spool" """;
+    /// <summary>With small files, but in the long form: those of a real relay would cost each test the writing of 64 MiB.</summary>
+    public string Spool { get; init; } = "path = \"spool\"" + (LongForm.Wanted ? "" : "\nsegment_size = \"4MiB\"");
 
     public IReadOnlyList<string> Listeners { get; init; } = ["none"];
 

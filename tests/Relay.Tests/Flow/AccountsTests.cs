@@ -51,7 +51,7 @@ public class AccountsTests
     [Fact]
     public async Task More_log_ins_than_can_be_looked_at_are_told_to_come_again()
     {
-        using var work = new PasswordWork(new FakeTimeProvider());
+        var work = new PasswordWork(new FakeTimeProvider());
         ScramVerifier slow = ScramVerifier.Of("secret"u8, new byte[16], 100_000);
         bool?[] answers = await Task.WhenAll(Enumerable.Range(0, 300).Select(_ => work.MatchesAsync(slow, "secret"u8.ToArray(), CancellationToken.None).AsTask()));
         Assert.InRange(answers.Count(static a => a is null), 1, 100);
@@ -63,7 +63,7 @@ public class AccountsTests
     public async Task Who_waits_too_long_for_the_password_to_be_looked_at_is_told_to_come_again()
     {
         var time = new FakeTimeProvider();
-        using var work = new PasswordWork(time);
+        var work = new PasswordWork(time);
         ScramVerifier endless = ScramVerifier.Of("secret"u8, new byte[16], 1_000);
         endless = new ScramVerifier(endless.Salt.ToArray(), 2_000_000, endless.StoredKey.ToArray(), endless.ServerKey.ToArray());
         Task<bool?>[] all = [.. Enumerable.Range(0, 3).Select(_ => work.MatchesAsync(endless, "secret"u8.ToArray(), CancellationToken.None).AsTask())];

@@ -103,6 +103,21 @@ public sealed class UserLimitTests : IDisposable
         await client.SayAsync($"BDAT 1001 LAST\r\n{new string('x', 1001)}".TrimEnd(), "552 5.3.4");
     }
 
+    /// <summary>RFC 1870 §4: what is announced is what holds for this client.</summary>
+    [Theory]
+    [InlineData(1000L, 1000L)]
+    [InlineData(0L, 26214400L)]
+    [InlineData(99_000_000L, 26214400L)]
+    [InlineData(null, 26214400L)]
+    public async Task EHLO_after_a_log_in_announces_the_size_that_the_user_may_send(long? own, long announced)
+    {
+        await using EngineFixture relay = await StartAsync(new UserLimits { MessageSize = own });
+        await using TestClient client = await relay.ConnectTlsAsync();
+        Assert.Contains("\n250-SIZE 26214400\n", await client.SayAsync("EHLO client.example", "250"), StringComparison.Ordinal);
+        await client.SayAsync("AUTH PLAIN " + Convert.ToBase64String(Encoding.ASCII.GetBytes("\0user\0secret")), "235");
+        Assert.Contains($"\n250-SIZE {announced}\n", await client.SayAsync("EHLO client.example", "250"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Mail_of_a_user_is_his_tenants_wherever_it_comes_from_and_after_a_restart()
     {

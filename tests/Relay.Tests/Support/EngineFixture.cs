@@ -6,10 +6,12 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using Relay.Concurrency;
 using Relay.Flow;
 using Relay.Flow.Accept;
 using Relay.Spool;
 using Relay.Tests.Dns;
+using Relay.Tls;
 
 namespace Relay.Tests.Support;
 
@@ -47,6 +49,9 @@ internal sealed class EngineFixture : IAsyncDisposable
     /// <summary>Connections in use at once, to all sites together.</summary>
     public int MaximumWorkers { get; init; } = 1000;
 
+    /// <summary>Of handshakes; null: as many as the engine has.</summary>
+    public Turns? Handshakes { get; set; }
+
     public ListenerOptions Listener
     {
         get => _listener;
@@ -58,7 +63,7 @@ internal sealed class EngineFixture : IAsyncDisposable
     public async Task<EngineFixture> StartAsync()
     {
         Options = Options with { Listeners = [_listener] };
-        Engine = new RelayEngine(Options, Time, NullLoggerFactory.Instance, Storage, Milters.Length == 0 ? Server : new MilterDialer(Server, Milters), Dns) { MaximumWorkers = MaximumWorkers };
+        Engine = new RelayEngine(Options, Time, NullLoggerFactory.Instance, Storage, Milters.Length == 0 ? Server : new MilterDialer(Server, Milters), Dns) { MaximumWorkers = MaximumWorkers, Handshakes = Handshakes ?? TlsAcceptor.NewTurns(Time) };
         await Engine.StartAsync(CancellationToken.None);
         return this;
     }

@@ -23,7 +23,7 @@ public sealed class TlsAcceptorTests : IDisposable
     public async Task Certificates_are_replaced_a_hundred_times_under_load_and_no_handshake_fails_and_no_session_ends()
     {
         ServerCertificates certificates = Load(_folder.Write("a", ["a.example"]), _folder.Write("b", ["b.example"]));
-        var acceptor = new TlsAcceptor(certificates, TlsProfile.Intermediate, ClientCertificateDemand.None, _time);
+        var acceptor = new TlsAcceptor(certificates, TlsProfile.Intermediate, ClientCertificateDemand.None, _time, TlsAcceptor.NewTurns(_time));
         (TlsPipe Client, TlsPipe Server, string Shown)[] old = [await ConnectAsync(acceptor, "a.example"), await ConnectAsync(acceptor, "b.example"), await ConnectAsync(acceptor, "")];
         using var stop = new CancellationTokenSource();
         Task<int>[] load = [LoadAsync("a.example"), LoadAsync("b.example")];
@@ -77,7 +77,7 @@ public sealed class TlsAcceptorTests : IDisposable
         CertificateOptions b = _folder.Write("b", ["b.example"]);
         ServerCertificates certificates = Load(_folder.Write("a", ["a.example"]), b);
         byte[] shown = certificates.Current.All[1].Context.TargetCertificate.RawData;
-        (TlsPipe client, TlsPipe server, _) = await ConnectAsync(new TlsAcceptor(certificates, TlsProfile.Intermediate, ClientCertificateDemand.None, _time), "b.example");
+        (TlsPipe client, TlsPipe server, _) = await ConnectAsync(new TlsAcceptor(certificates, TlsProfile.Intermediate, ClientCertificateDemand.None, _time, TlsAcceptor.NewTurns(_time)), "b.example");
         _folder.Write("b", ["b.example"]);
         certificates.Look();
         Assert.NotEqual(shown, certificates.Current.All[1].Context.TargetCertificate.RawData);
@@ -102,7 +102,7 @@ public sealed class TlsAcceptorTests : IDisposable
         TlsOptions options = new() { Certificates = [_folder.Write("a", ["a.example"])], ClientAuthorityPath = hasAuthority ? _folder.AuthorityPath : null };
         var certificates = ServerCertificates.Load(options, "relay.example", _time, new CollectedLog());
         using X509Certificate2? client = own == "none" ? null : _folder.Make("CN=client", [], ["alice@example.net"], own == "expired" ? -1 : 90, isVerified: own != "unverified");
-        TlsResult result = await AcceptAsync(new TlsAcceptor(certificates, TlsProfile.Intermediate, demand, _time), client);
+        TlsResult result = await AcceptAsync(new TlsAcceptor(certificates, TlsProfile.Intermediate, demand, _time, TlsAcceptor.NewTurns(_time)), client);
         if (result.Pipe is null)
         {
             Assert.StartsWith(expected, result.Failure, StringComparison.Ordinal);
@@ -116,7 +116,7 @@ public sealed class TlsAcceptorTests : IDisposable
     private static async Task<TlsResult> AcceptAsync(TlsAcceptor acceptor, X509Certificate2? own)
     {
         var pipes = new DuplexPipes();
-        Task<TlsResult> accepting = acceptor.AcceptAsync(pipes.Server).AsTask();
+        Task<TlsResult> accepting = acceptor.AcceptAsync(pipes.Server, CancellationToken.None).AsTask();
         TlsResult client = await TlsPipe.ClientAsync(pipes.Client, new SslClientAuthenticationOptions
         {
             TargetHost = "a.example",
@@ -137,7 +137,7 @@ public sealed class TlsAcceptorTests : IDisposable
     private static async Task<(TlsPipe Client, TlsPipe Server, string Shown)> ConnectAsync(TlsAcceptor acceptor, string host)
     {
         var pipes = new DuplexPipes();
-        Task<TlsResult> accepting = acceptor.AcceptAsync(pipes.Server).AsTask();
+        Task<TlsResult> accepting = acceptor.AcceptAsync(pipes.Server, CancellationToken.None).AsTask();
         string shown = "";
         TlsResult client = await TlsPipe.ClientAsync(pipes.Client, new SslClientAuthenticationOptions
         {

@@ -64,7 +64,7 @@ public class TlsPipeTests
         var now = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
         X509Certificate2 certificate = request.CreateSelfSigned(now, now.AddYears(100));
         var pipes = new DuplexPipes();
-        Task<TlsResult> server = TlsPipe.ServerAsync(pipes.Server, new SslServerAuthenticationOptions { ServerCertificate = certificate }).AsTask();
+        Task<TlsResult> server = TlsPipe.ServerAsync(pipes.Server, (_, _, _, _) => new(new SslServerAuthenticationOptions { ServerCertificate = certificate }), TlsAcceptor.NewTurns(TimeProvider.System), CancellationToken.None).AsTask();
         TlsResult client = await TlsPipe.ClientAsync(pipes.Client, new SslClientAuthenticationOptions
         {
             TargetHost = "relay.example",

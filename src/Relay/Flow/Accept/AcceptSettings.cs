@@ -43,7 +43,7 @@ internal sealed class AcceptSettings
         _abuse = options.Abuse;
         GreetDelay = options.Abuse.Enabled && listener.Role == ListenerRole.Relay ? options.Abuse.GreetDelay : TimeSpan.Zero;
         ListWait = options.Abuse.ListWait;
-        Tls = services.Certificates is { } certificates ? new TlsAcceptor(certificates, listener.Profile ?? options.Tls.Profile, listener.ClientCertificate, services.Time) : null;
+        Tls = services.Certificates is { } certificates ? new TlsAcceptor(certificates, listener.Profile ?? options.Tls.Profile, listener.ClientCertificate, services.Time, services.Handshakes) : null;
         Milters = services.MiltersOf?.Invoke(options, listener);
         ReverseLookup = options.Dns.Reverse ? reverse : null;
         Domains = options.Access.CheckDomains ? domains : null;

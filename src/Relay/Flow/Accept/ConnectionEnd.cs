@@ -13,6 +13,9 @@ internal enum ConnectionEnd
     ProtocolViolation,
     TlsFailed,
 
+    /// <summary>Too many handshakes were under way.</summary>
+    TlsBusy,
+
     /// <summary>A milter wanted it closed (421).</summary>
     Filtered,
     EarlyTalker,

@@ -21,7 +21,7 @@ internal sealed class EhloReply
         _lines =
         [
             (Extensions.Pipelining, Line("PIPELINING")),
-            (Extensions.Size, Line(string.Create(CultureInfo.InvariantCulture, $"SIZE {options.Limits.MessageSize}"))),
+            (Extensions.Size, Encoding.ASCII.GetBytes("250-SIZE ")),
             (Extensions.EightBitMime, Line("8BITMIME")),
             (Extensions.SmtpUtf8, Line("SMTPUTF8")),
             (Extensions.Chunking, Line("CHUNKING")),
@@ -37,8 +37,8 @@ internal sealed class EhloReply
         ];
     }
 
-    /// <summary><paramref name="mechanisms"/> stand behind AUTH where that is offered.</summary>
-    public void Write(IBufferWriter<byte> output, Extensions offered, ReadOnlySpan<byte> mechanisms, DateTimeOffset now)
+    /// <summary><paramref name="size"/>: octets that a message of this client may have. <paramref name="mechanisms"/> stand behind AUTH where that is offered.</summary>
+    public void Write(IBufferWriter<byte> output, Extensions offered, long size, ReadOnlySpan<byte> mechanisms, DateTimeOffset now)
     {
         output.Write(_first);
         foreach ((Extensions extension, byte[] line) in _lines)
@@ -46,7 +46,12 @@ internal sealed class EhloReply
             if ((offered & extension) != 0)
             {
                 output.Write(line);
-                if (extension == Extensions.Auth)
+                if (extension == Extensions.Size)
+                {
+                    Write(output, size);
+                    output.Write("\r\n"u8);
+                }
+                else if (extension == Extensions.Auth)
                 {
                     output.Write(mechanisms);
                     output.Write((offered & Extensions.AuthExternal) != 0 ? " EXTERNAL\r\n"u8 : "\r\n"u8);
@@ -67,12 +72,17 @@ internal sealed class EhloReply
     private void WriteHold(IBufferWriter<byte> output, DateTimeOffset now)
     {
         output.Write("250-FUTURERELEASE "u8);
-        ((long)_maximumHold.TotalSeconds).TryFormat(output.GetSpan(20), out int length, default, CultureInfo.InvariantCulture);
-        output.Advance(length);
+        Write(output, (long)_maximumHold.TotalSeconds);
         output.Write(" "u8);
-        (now + _maximumHold).UtcDateTime.TryFormat(output.GetSpan(20), out length, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        (now + _maximumHold).UtcDateTime.TryFormat(output.GetSpan(20), out int length, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         output.Advance(length);
         output.Write("\r\n"u8);
+    }
+
+    private static void Write(IBufferWriter<byte> output, long number)
+    {
+        number.TryFormat(output.GetSpan(20), out int length, default, CultureInfo.InvariantCulture);
+        output.Advance(length);
     }
 
     private static byte[] Line(string text) => Encoding.ASCII.GetBytes($"250-{text}\r\n");

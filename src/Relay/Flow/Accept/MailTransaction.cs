@@ -44,7 +44,7 @@ internal sealed class MailTransaction(SessionClient client, SessionServices serv
     private IBufferWriter<byte> Content => _isSubmission ? _submission! : _signing is not null ? _signing : _spool!;
 
     /// <summary>Octets that this client's message may have.</summary>
-    private long MaximumSize => client.Account?.Limits.MessageSize is { } own and > 0 ? Math.Min(own, settings.Limits.MessageSize) : settings.Limits.MessageSize;
+    public long MaximumSize => client.Account?.Limits.MessageSize is { } own and > 0 ? Math.Min(own, settings.Limits.MessageSize) : settings.Limits.MessageSize;
 
     public void Reset()
     {

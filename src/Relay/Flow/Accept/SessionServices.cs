@@ -42,6 +42,9 @@ internal sealed class SessionServices
     /// <summary>Null: no listener speaks TLS.</summary>
     public required ServerCertificates? Certificates { get; init; }
 
+    /// <summary>Of the handshakes of all listeners that speak TLS.</summary>
+    public required Turns Handshakes { get; init; }
+
     /// <summary>The milters that are asked on a listener, by options that may be new; null: there is nobody to dial them.</summary>
     public Func<EngineOptions, ListenerOptions, IReadOnlyList<MilterService>?>? MiltersOf { get; init; }
 

@@ -4,7 +4,7 @@ namespace Relay.Flow.Accept;
 
 /// <summary>
 /// Which command is legal in which state (RFC 5321 §4.1.4), as data: the cell is the refusal, null lets the command through to its method.
-/// What a command then does is in <see cref="SessionCommands"/>; nothing else there asks for the state.
+/// What a command then does is in <see cref="SessionCommands"/> and <see cref="MailCommands"/>; nothing else there asks for the state.
 /// </summary>
 internal static class SessionTable
 {

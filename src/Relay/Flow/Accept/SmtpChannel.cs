@@ -103,15 +103,15 @@ internal sealed class SmtpChannel : IAsyncDisposable
     /// <summary>The certificate that the client has shown in the handshake; null: none, or it wasn't asked for one.</summary>
     public ClientCertificate? Client { get; private set; }
 
-    /// <summary>Handshake as the server; from then on both ways go through TLS alone. Null, or why it failed: the connection is cut then.</summary>
-    public async ValueTask<string?> StartTlsAsync(TlsAcceptor acceptor)
+    /// <summary>Handshake as the server; from then on both ways go through TLS alone. Null, or why it failed: the connection is cut then. <paramref name="cancel"/> ends a wait for others' handshakes.</summary>
+    public async ValueTask<string?> StartTlsAsync(TlsAcceptor acceptor, CancellationToken cancel)
     {
         Deadline.Set(HandshakeTimeout);
-        TlsResult result = await acceptor.AcceptAsync(_connection.Transport).ConfigureAwait(false);
+        TlsResult result = await acceptor.AcceptAsync(_connection.Transport, cancel).ConfigureAwait(false);
         Deadline.Clear();
         if (result.Pipe is not { } tls)
         {
-            Close(ConnectionEnd.TlsFailed);
+            Close(result.IsBusy ? ConnectionEnd.TlsBusy : ConnectionEnd.TlsFailed);
             _connection.Abort(new ConnectionAbortedException("The TLS handshake failed."));
             return result.Failure;
         }
@@ -143,8 +143,18 @@ internal sealed class SmtpChannel : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends a read that waits, cancelled. A read that isn't a wait for a command finds its deadline not expired, and reads on. Any thread.</summary>
-    public void Wake() => Input.CancelPendingRead();
+    /// <summary>Ends a read that waits, cancelled. A read that isn't a wait for a command finds its deadline not expired, and reads on. Any thread, at any time: also during and after the disposal.</summary>
+    public void Wake()
+    {
+        if (_tls is { } tls)
+        {
+            tls.CancelPendingRead();
+        }
+        else
+        {
+            Input.CancelPendingRead();
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

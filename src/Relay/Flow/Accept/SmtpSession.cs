@@ -24,7 +24,10 @@ internal sealed class SmtpSession : IAsyncDisposable
     private readonly AcceptSettings _settings;
     private readonly SessionClient _client;
     private readonly MilterQuestions? _milters;
-    private readonly MailTransaction _mail;
+    private readonly MailTransaction _transaction;
+    private readonly SessionConduct _conduct;
+    private readonly SessionLogin _login;
+    private readonly MailCommands _mail;
     private readonly SessionCommands _commands;
     private readonly CommandLines _lines = new();
     private readonly CancellationTokenRegistration _stopping;
@@ -40,8 +43,11 @@ internal sealed class SmtpSession : IAsyncDisposable
         _client = new SessionClient(peer, services, settings) { Server = _channel.LocalEndPoint?.Address };
         SessionMilters? milters = settings.Milters is { } those ? new SessionMilters(those, new MilterClientInfo { Hostname = settings.Hostname, Listener = listener.EndPoint }) : null;
         _milters = milters is null ? null : new MilterQuestions(milters, _client, _channel);
-        _mail = new MailTransaction(_client, services, settings, milters);
-        _commands = new SessionCommands(_channel, _client, _mail, services, settings, _milters);
+        _transaction = new MailTransaction(_client, services, settings, milters);
+        _conduct = new SessionConduct(_channel, _client, services, settings.Limits);
+        _login = new SessionLogin(_channel, _client, _conduct, services, _milters);
+        _mail = new MailCommands(_channel, _client, _transaction, _conduct, services, settings, _milters);
+        _commands = new SessionCommands(_channel, _client, _transaction, _mail, _login, _conduct, services, settings, _milters);
         _stopping = services.Stopping.UnsafeRegister(static s => ((SmtpSession)s!).OnStopping(), this);
     }
 
@@ -76,15 +82,24 @@ internal sealed class SmtpSession : IAsyncDisposable
             return turnedAway;
         }
 
-        if (_listener.Tls == ListenerTls.Implicit && !await BeginTlsAsync().ConfigureAwait(false))
+        if (_listener.Tls == ListenerTls.Implicit)
         {
-            return ConnectionEnd.TlsFailed;
+            if (!await _settings.Tls!.TryBeginAsync(_services.Stopping).ConfigureAwait(false))
+            {
+                RefuseTls();
+                return ConnectionEnd.TlsBusy;
+            }
+
+            if (!await BeginTlsAsync().ConfigureAwait(false))
+            {
+                return _channel.End!.Value;
+            }
         }
 
         // Without a delay the greeting doesn't wait to see whether the client speaks first: whatever it said early is answered after it, in order.
         if (_settings.GreetDelay > TimeSpan.Zero && _client.Origin.Standing == Standing.Stranger && !_client.IsBlocked && await SpeaksEarlyAsync().ConfigureAwait(false))
         {
-            _commands.SpokeEarly();
+            _conduct.SpokeEarly();
         }
         else if (_channel.IsOpen)
         {
@@ -103,7 +118,7 @@ internal sealed class SmtpSession : IAsyncDisposable
             }
         }
 
-        if (_channel.End is not (ConnectionEnd.Quit or ConnectionEnd.ClientClosed or ConnectionEnd.WriteTimeout or ConnectionEnd.TlsFailed))
+        if (_channel.End is not (ConnectionEnd.Quit or ConnectionEnd.ClientClosed or ConnectionEnd.WriteTimeout or ConnectionEnd.TlsFailed or ConnectionEnd.TlsBusy))
         {
             await _channel.LingerAsync().ConfigureAwait(false);
         }
@@ -115,8 +130,8 @@ internal sealed class SmtpSession : IAsyncDisposable
     {
         await _stopping.DisposeAsync().ConfigureAwait(false);
         _client.Dispose();
-        _mail.Dispose();
-        _commands.Auth.Clear();
+        _transaction.Dispose();
+        _login.Dispose();
         await _channel.DisposeAsync().ConfigureAwait(false);
         if (_milters is { } questions)
         {
@@ -200,7 +215,7 @@ internal sealed class SmtpSession : IAsyncDisposable
         if (_next == FollowUp.Tls && !buffer.IsEmpty)
         {
             _next = FollowUp.None;
-            _commands.Violate("bytes behind STARTTLS", Replies.PipelinedBehindTls554);
+            _conduct.Violate("bytes behind STARTTLS", Replies.PipelinedBehindTls554);
         }
 
         _lines.Release();
@@ -221,13 +236,13 @@ internal sealed class SmtpSession : IAsyncDisposable
         while (_channel.IsOpen && _next == FollowUp.None && !_channel.MustFlush)
         {
             ReadOnlySequence<byte> before = buffer;
-            switch (_lines.TryRead(ref buffer, _commands.Auth.IsOpen || CommandLines.IsAuth(buffer), out ReadOnlySpan<byte> line))
+            switch (_lines.TryRead(ref buffer, _login.IsOpen || CommandLines.IsAuth(buffer), out ReadOnlySpan<byte> line))
             {
                 case LineStatus.NeedMoreData:
                     needMore = true;
                     if (_lines.IsEndless)
                     {
-                        _commands.Violate("an endless command line", Replies.TooManyErrors421);
+                        _conduct.Violate("an endless command line", Replies.TooManyErrors421);
                     }
 
                     return answered;
@@ -235,7 +250,7 @@ internal sealed class SmtpSession : IAsyncDisposable
                     _commands.RefuseLine(buffer);
                     break;
                 case LineStatus.BareLineEnding:
-                    _commands.Violate("a command line with a bare CR or LF", Replies.BareLineEnding521);
+                    _conduct.Violate("a command line with a bare CR or LF", Replies.BareLineEnding521);
                     break;
                 default:
                     _next = _commands.Execute(line);
@@ -263,12 +278,12 @@ internal sealed class SmtpSession : IAsyncDisposable
                 await _channel.FlushAsync().ConfigureAwait(false);
                 if (_channel.IsOpen)
                 {
-                    _commands.Received(await _mail.ReceiveAsync(_channel).ConfigureAwait(false));
+                    _mail.Received(await _transaction.ReceiveAsync(_channel).ConfigureAwait(false));
                 }
 
                 break;
             case FollowUp.Chunk:
-                if (_commands.MustAskBeforeChunk)
+                if (_mail.MustAskBeforeChunk)
                 {
                     _commands.MiltersAnswered(await _milters!.AskAsync().ConfigureAwait(false));
                 }
@@ -279,16 +294,16 @@ internal sealed class SmtpSession : IAsyncDisposable
                     await _channel.FlushAsync().ConfigureAwait(false);
                 }
 
-                _commands.ChunkReceived(_commands.ChunkRefusal is null
-                    ? await _mail.ReceiveChunkAsync(_channel, _commands.Chunk).ConfigureAwait(false)
-                    : new MailResult(await _mail.SwallowAsync(_channel, _commands.Chunk).ConfigureAwait(false), null, default));
+                _mail.ChunkReceived(_mail.ChunkRefusal is null
+                    ? await _transaction.ReceiveChunkAsync(_channel, _mail.Chunk).ConfigureAwait(false)
+                    : new MailResult(await _transaction.SwallowAsync(_channel, _mail.Chunk).ConfigureAwait(false), null, default));
                 break;
             case FollowUp.Credentials:
-                await _commands.LogInAsync().ConfigureAwait(false);
+                await _login.AnswerAsync().ConfigureAwait(false);
                 break;
             case FollowUp.Wait:
                 await _channel.FlushAsync().ConfigureAwait(false);
-                await _commands.WaitAsync().ConfigureAwait(false);
+                await _mail.WaitAsync().ConfigureAwait(false);
                 break;
             case FollowUp.Milters:
                 FollowUp then = _commands.MiltersAnswered(await _milters!.AskAsync().ConfigureAwait(false));
@@ -302,6 +317,13 @@ internal sealed class SmtpSession : IAsyncDisposable
                 await GreetAsync(again: true).ConfigureAwait(false);
                 break;
             case FollowUp.Tls:
+                if (!await _settings.Tls!.TryBeginAsync(_services.Stopping).ConfigureAwait(false))
+                {
+                    RefuseTls();
+                    _commands.TlsRefused();
+                    break;
+                }
+
                 _channel.Send(Replies.TlsReady220);
                 await _channel.FlushAsync().ConfigureAwait(false);
                 if (_channel.IsOpen)
@@ -333,7 +355,7 @@ internal sealed class SmtpSession : IAsyncDisposable
 
     private async ValueTask<bool> BeginTlsAsync()
     {
-        if (await _channel.StartTlsAsync(_settings.Tls!).ConfigureAwait(false) is not { } failure)
+        if (await _channel.StartTlsAsync(_settings.Tls!, _services.Stopping).ConfigureAwait(false) is not { } failure)
         {
             _commands.TlsStarted();
             if (_channel.Client is { } certificate)
@@ -344,9 +366,19 @@ internal sealed class SmtpSession : IAsyncDisposable
             return true;
         }
 
-        SessionLog.TlsFailed(_services.Log, _client.EndPoint, LogText.Clean(failure));
+        if (_channel.End == ConnectionEnd.TlsBusy)
+        {
+            RefuseTls();
+        }
+        else
+        {
+            SessionLog.TlsFailed(_services.Log, _client.EndPoint, LogText.Clean(failure));
+        }
+
         return false;
     }
+
+    private void RefuseTls() => _services.Abuse.Refuse(_client.Origin, "tls_busy");
 
     private void OnStopping()
     {

@@ -1,3 +1,4 @@
+using Relay.Concurrency;
 using Relay.Protocol.Sasl;
 
 namespace Relay.Flow.Policy;
@@ -6,7 +7,7 @@ namespace Relay.Flow.Policy;
 /// Holds passwords against verifiers, which takes milliseconds of a processor each: on threads of its own, so that sessions that move mail don't wait for it, few at a time, and with a bound on how many wait and for how long.
 /// One for all listeners; any thread.
 /// </summary>
-internal sealed class PasswordWork(TimeProvider time) : IDisposable
+internal sealed class PasswordWork(TimeProvider time)
 {
     /// <summary>Whoever guesses passwords gets no more of the machine than that.</summary>
     private const int AtATime = 2;
@@ -16,38 +17,19 @@ internal sealed class PasswordWork(TimeProvider time) : IDisposable
     /// <summary>Then the client is told to come again later.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    private readonly SemaphoreSlim _turns = new(AtATime);
-    private int _inside;
+    private readonly Turns _turns = new(AtATime, MostWaiting, Patience, time);
 
     /// <summary>A password is being looked at, or waits for that.</summary>
-    public bool IsBusy => Volatile.Read(ref _inside) > 0;
+    public bool IsBusy => _turns.IsBusy;
 
     /// <summary>Whether the password is right; null when there is too much to do, or <paramref name="cancel"/> came first. The password has to stay there until the task is done.</summary>
     public async ValueTask<bool?> MatchesAsync(ScramVerifier verifier, ReadOnlyMemory<byte> password, CancellationToken cancel)
     {
-        try
+        if (!await _turns.TryTakeAsync(isExpected: false, cancel).ConfigureAwait(false))
         {
-            return Interlocked.Increment(ref _inside) > MostWaiting || !await TryEnterAsync(cancel).ConfigureAwait(false) ? null : await RunAsync(verifier, password).ConfigureAwait(false);
+            return null;
         }
-        finally
-        {
-            Interlocked.Decrement(ref _inside);
-        }
-    }
 
-    public void Dispose() => _turns.Dispose();
-
-    private async ValueTask<bool> TryEnterAsync(CancellationToken cancel)
-    {
-        using var patience = new CancellationTokenSource(Patience, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancel);
-        Task turn = _turns.WaitAsync(both.Token);
-        await turn.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return turn.IsCompletedSuccessfully;
-    }
-
-    private async Task<bool> RunAsync(ScramVerifier verifier, ReadOnlyMemory<byte> password)
-    {
         try
         {
             // A thread of its own: it costs a hundredth of what it is for.
@@ -55,7 +37,7 @@ internal sealed class PasswordWork(TimeProvider time) : IDisposable
         }
         finally
         {
-            _turns.Release();
+            _turns.End();
         }
     }
 }

@@ -16,6 +16,8 @@ public sealed class MilterEditTests
     [InlineData("X-Top: 1\r\nRECEIVED|Subject: test\r\nFrom: a@from.example\r\n\r\nHello\r\n", "i\0\0\0\0X-Top\u00001\0")]
     [InlineData("RECEIVED|X-Next: 1\r\nSubject: test\r\nFrom: a@from.example\r\n\r\nHello\r\n", "i\0\0\0\u0001X-Next\u00001\0")]
     [InlineData("RECEIVED|Subject: test\r\nFrom: a@from.example\r\nX-Last: 1\r\n\r\nHello\r\n", "i\0\0\u0001\0X-Last\u00001\0")]
+    [InlineData("RECEIVED|Subject: test\r\nFrom: a@from.example\r\nX-A: two\r\nX-B: b\r\n\r\nHello\r\n", "hX-A\0one\0", "hX-B\0b\0", "m\0\0\0\u0001X-A\0two\0")]
+    [InlineData("X-Two: b\r\nX-One: a\r\nRECEIVED|Subject: test\r\nFrom: a@from.example\r\n\r\nHello\r\n", "i\0\0\0\0X-One\0a\0", "i\0\0\0\0X-Two\0b\0")]
     [InlineData("RECEIVED|subject: [spam] test\r\nFrom: a@from.example\r\n\r\nHello\r\n", "m\0\0\0\u0001subject\0[spam] test\0")]
     [InlineData("RECEIVED|From: a@from.example\r\n\r\nHello\r\n", "m\0\0\0\u0001Subject\0\0")]
     [InlineData("RECEIVED|Subject: test\r\nFrom: a@from.example\r\n\r\nHello\r\n", "m\0\0\0\u0002Subject\0\0")]

@@ -80,6 +80,7 @@ public sealed class MilterStageTests
     [InlineData('N', "r", "550 5.7.1 refused by a content filter")]
     [InlineData('B', "t", "451 4.7.1 not now, try again later")]
     [InlineData('E', "r", "550 5.7.1 refused by a content filter")]
+    [InlineData('E', "t", "451 4.7.1 not now, try again later")]
     [InlineData('E', "y554 5.7.1 Gtube pattern\u00e9\0", "554 5.7.1 Gtube pattern?")]
     public async Task A_refusal_is_told_in_its_stage_and_nothing_is_kept(char command, string answer, string expected)
     {
