@@ -21,7 +21,6 @@ internal sealed class SourceSettings
     private const int MaximumRecipients = 100_000;
     private const long MaximumSize = 1L << 30;
     private const int MaximumBind = 4096;
-    private const int SpareFiles = 16;
 
     private readonly Option<string> _sessions = Text("--sessions", "Sessions at a time; FROM:TO with --ramp.", "N", "10");
     private readonly Option<string?> _rate = new("--rate") { Description = "Messages a second, whatever the server does (an open loop: latency counts from when a message was due); FROM:TO with --ramp. Without it, as fast as sessions are free (a closed loop).", HelpName = "N" };
@@ -99,7 +98,7 @@ internal sealed class SourceSettings
         long count = parsed.GetValue(_count) ?? (duration == long.MaxValue ? 1000 : long.MaxValue);
         wrong ??= fromDomains < 1 || toDomains < 1 || threads is < 1 or > 256 ? "--from-domains, --to-domains and --threads are 1 at least, threads 256 at most"
             : sessionsFrom < 1 || Math.Max(sessionsFrom, sessionsTo) > 100_000 ? "--sessions is from 1 to 100000"
-            : Math.Max(sessionsFrom, sessionsTo) > FreeFiles(threads) ? FormattableString.Invariant($"--sessions: this process may have {Linux.FilesLimit()} file descriptors, which leaves {FreeFiles(threads)} sessions: ask for fewer, or raise \"ulimit -n\"")
+            : Math.Max(sessionsFrom, sessionsTo) > Linux.FreeFiles() ? FormattableString.Invariant($"--sessions: this process may have {Linux.FilesLimit()} file descriptors, which leaves {Linux.FreeFiles()} sessions: ask for fewer, or raise \"ulimit -n\"")
             : count < 1 || parsed.GetValue(_messages) < 0 ? "--count is 1 at least, --messages-per-connection 0 at least"
             : interval < Clock.Second / 100 || timeout == 0 || giveUp == 0 ? "--interval is 10ms at least; --timeout and --give-up are above 0"
             : recipients.Most > 1 && !to.HasNumber ? "more than one recipient wants a place {n} in --to, so that they differ"
@@ -190,9 +189,6 @@ internal sealed class SourceSettings
 
         return options;
     }
-
-    /// <summary>File descriptors that are left for sessions, by and large: the process has some already, and its loops and reports want a few.</summary>
-    private static long FreeFiles(int threads) => Math.Max(0, Linux.FilesLimit() - Directory.GetFiles("/proc/self/fd").Length - (2 * threads) - SpareFiles);
 
     private string? Login(ParseResult parsed, out (SaslMechanisms, string, string) login)
     {

@@ -110,6 +110,11 @@ internal sealed unsafe class EventLoop : IDisposable
 
     public void Modify(LoopMember member, int file, uint events) => _ = Linux.Control(_epoll, Linux.Modify, file, events, Data(member.Slot));
 
+    /// <summary>Nothing is told of a member's descriptor until <see cref="Watch"/>. Unlike <see cref="Modify"/>, it works for <see cref="Linux.Exclusive"/> too.</summary>
+    public void Ignore(int file) => _ = Linux.Control(_epoll, Linux.Delete, file, 0, 0);
+
+    public void Watch(LoopMember member, int file, uint events) => _ = Linux.Control(_epoll, Linux.Add, file, events, Data(member.Slot));
+
     /// <summary>The member's descriptor is closed, which took it out of epoll; events of this batch that still name it go nowhere.</summary>
     public void Forget(LoopMember member)
     {

@@ -41,6 +41,7 @@ internal static unsafe partial class Linux
     private const int BindWithoutPort = 24;
     private const int NoSignal = 0x4000;
     private const int FilesResource = 7;
+    private const int SpareFiles = 16;
 
     // struct epoll_event is packed on x86-64 alone.
     private static readonly int EventDataOffset = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 4 : 8;
@@ -161,6 +162,9 @@ internal static unsafe partial class Linux
             return SendMessage(socket, &message, NoSignal);
         }
     }
+
+    /// <summary>File descriptors that are left for connections, by and large: the process has some already, and a few are kept, because the runtime loads code late and can't go on when it finds none.</summary>
+    public static long FreeFiles() => Math.Max(0, FilesLimit() - Directory.GetFiles("/proc/self/fd").Length - SpareFiles);
 
     /// <summary>How many file descriptors this process may have open.</summary>
     public static long FilesLimit()

@@ -2,34 +2,45 @@ using SmtpBlaster.Net;
 
 namespace SmtpBlaster.Sink;
 
-/// <summary>Takes connections from a listening socket.</summary>
+/// <summary>Takes connections from a listening socket, as long as the process has file descriptors for them.</summary>
 internal sealed class SinkListener(SinkWorker worker, int socket) : LoopMember
 {
-    // When the process has no descriptors left: until some are free again.
+    // When there are none left: until some are free again. Connections wait in the kernel meanwhile.
     private const long BackOff = Clock.Second / 20;
 
     private const int AtOnce = 64;
+
+    // With several loops, one is woken for a connection.
+    private readonly uint _interest = Linux.Readable | (worker.Options.Threads > 1 ? Linux.Exclusive : 0);
+
+    /// <summary>Below 0: the kernel refused, for the reason in <see cref="Linux.Error"/>.</summary>
+    public int Listen() => worker.Loop.Add(this, socket, _interest);
 
     public override void OnEvents(uint events)
     {
         Span<byte> peer = stackalloc byte[28];
         for (int i = 0; i < AtOnce; i++)
         {
-            int accepted = Linux.Accept(socket, peer, out int length);
-            if (accepted >= 0)
+            int length = 0;
+            int accepted = worker.HasRoom ? Linux.Accept(socket, peer, out length) : -1;
+            if (accepted < 0)
             {
-                worker.Accept(accepted, peer[..Math.Min(length, peer.Length)]);
-                continue;
+                if (!worker.HasRoom || Linux.Error is Linux.TooManyFiles or Linux.TooManyFilesInSystem)
+                {
+                    PutOff();
+                }
+
+                return;
             }
 
-            if (Linux.Error is Linux.TooManyFiles or Linux.TooManyFilesInSystem)
-            {
-                worker.Counters.OutOfFiles++;
-                worker.Loop.Modify(this, socket, 0);
-                worker.Loop.At(Clock.Now + BackOff, _ => worker.Loop.Modify(this, socket, Linux.Readable));
-            }
-
-            return;
+            worker.Accept(accepted, peer[..Math.Min(length, peer.Length)]);
         }
+    }
+
+    private void PutOff()
+    {
+        worker.Counters.OutOfFiles++;
+        worker.Loop.Ignore(socket);
+        worker.Loop.At(Clock.Now + BackOff, _ => worker.Loop.Watch(this, socket, _interest));
     }
 }

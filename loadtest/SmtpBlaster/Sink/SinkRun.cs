@@ -22,6 +22,7 @@ internal sealed class SinkRun
     private readonly SinkWorker[] _workers;
     private Task[] _loops = [];
     private int _connections;
+    private long _room;
     private long _messages;
 
     public SinkRun(SinkOptions options, Action<TimelinePoint>? onPoint)
@@ -52,6 +53,7 @@ internal sealed class SinkRun
         try
         {
             Addresses = [.. Options.Listen.Select(Listen)];
+            _room = Linux.FreeFiles();
         }
         catch (IOException)
         {
@@ -102,6 +104,9 @@ internal sealed class SinkRun
             _enough.SetResult();
         }
     }
+
+    /// <summary>There is a file descriptor for another connection.</summary>
+    internal bool HasRoom => Volatile.Read(ref _connections) < _room;
 
     /// <summary>A connection comes. False: there are too many already.</summary>
     internal bool Enter(IPAddress? address)

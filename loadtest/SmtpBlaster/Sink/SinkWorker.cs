@@ -39,12 +39,14 @@ internal sealed class SinkWorker
 
     public ReplyTally Replies { get; } = new();
 
+    /// <summary>There is a file descriptor for another connection.</summary>
+    public bool HasRoom => _run.HasRoom;
+
     public Task Start(IReadOnlyList<int> listeners)
     {
         foreach (int socket in listeners)
         {
-            var listener = new SinkListener(this, socket);
-            if (Loop.Add(listener, socket, Linux.Readable | (Options.Threads > 1 ? Linux.Exclusive : 0)) < 0)
+            if (new SinkListener(this, socket).Listen() < 0)
             {
                 throw new IOException($"epoll: {Linux.ErrorText(Linux.Error)}");
             }

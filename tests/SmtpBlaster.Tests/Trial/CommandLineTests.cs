@@ -26,10 +26,12 @@ public sealed class CommandLineTests
         Assert.Matches("--sessions: this process may have 150 file descriptors, which leaves [0-9]+ sessions", errors);
     }
 
-    [Fact]
-    public async Task A_sink_that_runs_out_of_file_descriptors_goes_on_and_says_so()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_sink_that_runs_out_of_file_descriptors_goes_on_and_says_so(int threads)
     {
-        using Process sink = Blaster.Start("sh", "-c", $"ulimit -n 150; exec dotnet {Built.Blaster} sink 127.0.0.1:0 -n 600");
+        using Process sink = Blaster.Start("sh", "-c", $"ulimit -n 150; exec dotnet {Built.Blaster} sink 127.0.0.1:0 -n 600 --threads {threads}");
         string ready = (await sink.StandardError.ReadLineAsync(TestContext.Current.CancellationToken))!;
         (int status, _, string errors) = await Blaster.RunAsync("dotnet", Built.Blaster, "source", ready.Split(' ')[1], "--sessions", "200", "-n", "600", "--messages-per-connection", "2");
         Assert.True(status == 0, errors);
