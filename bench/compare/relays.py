@@ -112,6 +112,7 @@ class ThisRelayUnsynced(ThisRelay):
 class PostfixDefault(Relay):
     name = "postfix, as it comes"
     promise = "on disk (fsync before 250)"
+    share = 0.5
     extra = ""
 
     def missing(self):
@@ -156,6 +157,7 @@ class Postfix(PostfixDefault):
     """More processes, nothing looked up, rewritten or held back; 20 connections to the sink, since 50 were slower here, and so was handing connections on through scache."""
 
     name = "postfix, tuned"
+    share = 1.0
     extra = """\
         default_process_limit = 200
         max_use = 10000
