@@ -82,7 +82,7 @@ internal sealed class EximInstance : INextHop
             cp {_peer.Root}/usr/sbin/exim4 {Program}
             chown root:root {Program}
             chmod 4755 {Program}
-            mkdir /etc/exim4
+            mkdir -p /etc/exim4
             cp {configuration} /etc/exim4/exim4.conf
             chmod 644 /etc/exim4/exim4.conf
             mkdir {folder.File("spool")} {folder.File("log")}
