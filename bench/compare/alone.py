@@ -13,7 +13,7 @@ import time
 import urllib.request
 
 import relays
-from compare import WORKLOADS, drain, run_blaster
+from compare import WORKLOADS, blaster, drain, run_blaster
 from meter import Group, MemoryPeak
 
 LOAD = WORKLOADS["4k"]
@@ -70,7 +70,7 @@ class Running:
         """The sum of a metric over its labels, or over those lines that have one."""
         with urllib.request.urlopen(f"http://{self.admin}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
-        return sum(float(line.split()[1] if "{" not in line else line.rpartition("}")[2].split()[0]) for line in lines if re.match(rf"{name}[{{ ]", line) and label in line)
+        return sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}[{{ ]", line) and label in line)
 
 
 def resident(process):
@@ -148,7 +148,7 @@ def depth(options, kind):
     with Running(options, kind) as relay:
         relay.run()
         empty = statistics.median(relay.run()["end_to_end"] for _ in range(options.rounds))
-        command = ["dotnet", os.path.join(options.root, "loadtest/SmtpBlaster/bin/Release/net10.0/smtp-blaster.dll"), "source", "--target", f"{relays.HOST}:{relays.PORT}", "--sessions", "200",
+        command = [*blaster(options), "source", f"{relays.HOST}:{relays.PORT}", "--sessions", "200",
                    "-n", str(options.depth), "--size", "200", "--to", "u{n}@nowhere.test", "--json", "-"]
         subprocess.run(command, check=True, preexec_fn=relay.load.enter, capture_output=True, timeout=1800)
         waiting = relay.metric("relay_queue_recipients") + relay.metric("relay_queue_parked")

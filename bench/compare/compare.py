@@ -73,6 +73,11 @@ def run_c_programs(group, load):
         sink.wait()
 
 
+def blaster(options):
+    """The command that is smtp-blaster."""
+    return ["dotnet", os.path.join(options.root, "loadtest/SmtpBlaster/bin/Release/net10.0/smtp-blaster.dll")]
+
+
 def run_blaster(options, group, load, messages, sessions, port, cores=None, rate=None):
     """Messages through whatever listens on the port, into the sink. Exits when one is lost or altered."""
     def enter():
@@ -82,7 +87,7 @@ def run_blaster(options, group, load, messages, sessions, port, cores=None, rate
 
     encrypted = ["--tls", "starttls", "--sink-tls", "starttls"] if load.encrypted else []
     done = subprocess.run(
-        ["dotnet", os.path.join(options.root, "loadtest/SmtpBlaster/bin/Release/net10.0/smtp-blaster.dll"), "run", "--target", f"{relays.HOST}:{port}", "--sink", f"{relays.HOST}:{relays.SINK_PORT}",
+        [*blaster(options), "run", "--target", f"{relays.HOST}:{port}", "--sink", f"{relays.HOST}:{relays.SINK_PORT}",
          "--sessions", str(sessions), "-n", str(messages), "--size", str(load.size), "--recipients", str(load.recipients), "--messages-per-connection", str(load.per_connection),
          "--linger", "0s", "--settle", "60s", "--json", "-", *(["--rate", str(rate)] if rate else []), *encrypted],
         capture_output=True, preexec_fn=enter, timeout=LIMIT, check=False)
@@ -106,21 +111,21 @@ def measure(options, name, workload):
     work = os.path.join(options.disk, "work")
     os.makedirs(work)
     os.chmod(work, 0o755)
-    group, blaster = Group("relay"), Group("load")
+    group, source = Group("relay"), Group("load")
     process = None
     try:
         process = relay.start(work, group.enter)
         wait_for_port(relays.PORT, process, os.path.join(work, "log"))
         messages = int(load.messages * relay.share)
         sessions = min(load.sessions, relay.single_sessions) if load.per_connection == 1 else load.sessions
-        run_blaster(options, blaster, load, min(WARM_UP, messages // 4), sessions, relays.PORT)
+        run_blaster(options, source, load, min(WARM_UP, messages // 4), sessions, relays.PORT)
         peak = MemoryPeak(group)
         # A fresh process first, and the figures from then on: some compile or cache while they work.
         cpu = sum(group.cpu())
-        run_blaster(options, blaster, load, messages, sessions, relays.PORT)
+        run_blaster(options, source, load, messages, sessions, relays.PORT)
         fresh = (sum(group.cpu()) - cpu) / messages
         cpu, flushed = sum(group.cpu()), flushes(work)
-        report = run_blaster(options, blaster, load, messages, sessions, relays.PORT)
+        report = run_blaster(options, source, load, messages, sessions, relays.PORT)
         return {
             "relay": relay.name, "workload": workload, "promise": relay.promise, "sessions": sessions, "messages": messages, "fresh": fresh, "cpu": (sum(group.cpu()) - cpu) / messages, "memory": peak.stop(),
             "flushes": (flushes(work) - flushed) / messages, **report,
@@ -129,7 +134,7 @@ def measure(options, name, workload):
         if process is not None:
             relay.stop(work, process)
         drain(group)
-        drain(blaster)
+        drain(source)
         shutil.rmtree(work, ignore_errors=True)
 
 
