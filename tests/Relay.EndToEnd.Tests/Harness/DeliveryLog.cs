@@ -6,6 +6,8 @@ namespace Relay.EndToEnd.Tests.Harness;
 /// <summary>Reads deliveries.jsonl while the relay writes it: whole lines only. A line that is no JSON object with the promised members fails the test.</summary>
 internal sealed class DeliveryLog(string path)
 {
+    public string Path => path;
+
     public IReadOnlyList<DeliveryRecord> Read()
     {
         if (!File.Exists(path))

@@ -62,6 +62,8 @@ internal sealed class RelayProcess : IAsyncDisposable
 
     public int OpenFiles => Directory.GetFileSystemEntries($"/proc/{Process.Id}/fd").Length;
 
+    public int Threads => Directory.GetDirectories($"/proc/{Process.Id}/task").Length;
+
     public TimeSpan ProcessorTime
     {
         get

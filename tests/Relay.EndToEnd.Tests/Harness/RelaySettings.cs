@@ -20,6 +20,9 @@ internal sealed record RelaySettings
     /// <summary>Where the listeners are.</summary>
     public string ListenAddress { get; init; } = "127.0.0.1";
 
+    /// <summary>The first listener's port: one that stays where clients of another program find the relay again after a restart; 0 has the kernel choose.</summary>
+    public int ListenPort { get; init; }
+
     public string Access { get; init; } = "";
 
     public string Limits { get; init; } = "";
@@ -58,7 +61,7 @@ internal sealed record RelaySettings
     public string ToToml() => string.Join("\n", [
         "hostname = \"relay.test\"",
         "[spool]", Spool,
-        .. Listeners.SelectMany((tls, i) => (string[])["[[listener]]", $"address = \"{ListenAddress}:0\"", $"role = \"{Role}\"", $"tls = \"{tls}\"", ListenerMore.GetValueOrDefault(i, "")]),
+        .. Listeners.SelectMany((tls, i) => (string[])["[[listener]]", $"address = \"{ListenAddress}:{(i == 0 ? ListenPort : 0)}\"", $"role = \"{Role}\"", $"tls = \"{tls}\"", ListenerMore.GetValueOrDefault(i, "")]),
         "[access]", Access,
         "[limits]", Limits,
         "[dns]", "reverse = false", Dns,

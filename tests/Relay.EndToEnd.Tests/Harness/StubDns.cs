@@ -55,6 +55,12 @@ internal sealed class StubDns : IAsyncDisposable
         set => Volatile.Write(ref _illness, (int)value);
     }
 
+    /// <summary>Which questions, by their name, it is ill for; the others it answers well.</summary>
+    public Func<string, bool> IsIllFor { get; init; } = static _ => true;
+
+    /// <summary>Of its answers, in seconds.</summary>
+    public byte TimeToLive { get; init; } = 60;
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
@@ -104,7 +110,8 @@ internal sealed class StubDns : IAsyncDisposable
             _ => null,
         };
         bool known = _exchanger(asked) is not null || _address(asked) is not null;
-        byte code = Ill switch
+        Illness ill = IsIllFor(asked) ? Ill : Illness.None;
+        byte code = ill switch
         {
             Illness.ServFail => 2,
             Illness.Refused => 5,
@@ -112,18 +119,18 @@ internal sealed class StubDns : IAsyncDisposable
         };
         if (code == 0 && data is not null)
         {
-            // The name is the question's, the time to live a minute.
-            answer.Write([0xC0, Header, (byte)(type >> 8), (byte)type, 0, 1, 0, 0, 0, 60, (byte)(data.Length >> 8), (byte)data.Length]);
+            // The name is the question's.
+            answer.Write([0xC0, Header, (byte)(type >> 8), (byte)type, 0, 1, 0, 0, 0, TimeToLive, (byte)(data.Length >> 8), (byte)data.Length]);
             answer.Write(data);
         }
 
         byte[] octets = answer.ToArray();
-        octets[2] = (byte)(0x84 | (question[2] & 1) | (Ill == Illness.Truncated ? 2 : 0));
+        octets[2] = (byte)(0x84 | (question[2] & 1) | (ill == Illness.Truncated ? 2 : 0));
         octets[3] = (byte)(0x80 | code);
         octets[7] = (byte)(code == 0 && data is not null ? 1 : 0);
         octets.AsSpan(8, 4).Clear();
-        octets[0] ^= (byte)(Ill == Illness.WrongId ? 0x55 : 0);
-        return Ill switch
+        octets[0] ^= (byte)(ill == Illness.WrongId ? 0x55 : 0);
+        return ill switch
         {
             Illness.Silent => null,
             Illness.Garbage => octets[..5],
