@@ -9,6 +9,9 @@ internal static partial class HostLog
     [LoggerMessage(800, LogLevel.Information, "connections limited to {Limit} (configured {Configured}, open files {OpenFiles})")]
     public static partial void ConnectionLimit(ILogger log, int limit, int configured, long openFiles);
 
+    [LoggerMessage(809, LogLevel.Information, "messages in memory limited to {Limit} (configured {Configured}, memory {Mebibytes} MiB)")]
+    public static partial void MemoryLimit(ILogger log, int limit, int configured, long mebibytes);
+
     [LoggerMessage(801, LogLevel.Information, "stopping")]
     public static partial void Stopping(ILogger log);
 

@@ -37,6 +37,9 @@ internal sealed class RelayHost : IAsyncDisposable
     private readonly ILogger _log;
     private readonly List<(string Role, ListenOptions Bound)> _bound = [];
     private readonly long _openFiles = OpenFiles.Raise();
+
+    /// <summary>What the runtime may use: three quarters of a container's limit, DOTNET_GCHeapHardLimit, or the machine's memory.</summary>
+    private readonly long _memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
     private DaemonOptions _options;
 
     private RelayHost(DaemonOptions options, string? file)
@@ -176,12 +179,14 @@ internal sealed class RelayHost : IAsyncDisposable
         .Select(static g => $"{g.Key}={string.Join(',', g)}"));
 
     private EngineOptions Fit(EngineOptions engine) =>
-        engine with { Limits = engine.Limits with { Connections = OpenFiles.Connections(engine.Limits.Connections, _openFiles) } };
+        engine with { Limits = engine.Limits with { Connections = OpenFiles.Connections(engine.Limits.Connections, _openFiles) }, Spool = engine.Spool.Within(_memory) };
 
     private void SayLimits()
     {
         int configured = _options.Engine.Limits.Connections;
         HostLog.ConnectionLimit(_log, OpenFiles.Connections(configured, _openFiles), configured, _openFiles);
+        int messages = _options.Engine.Spool.MessagesInMemory;
+        HostLog.MemoryLimit(_log, _options.Engine.Spool.Within(_memory).MessagesInMemory, messages, _memory / (1024 * 1024));
         if (_options.Engine.Spool.Durability == Durability.Os)
         {
             HostLog.NotSynced(_log);

@@ -3,10 +3,8 @@ namespace Relay.Spool;
 /// <summary>The memory that all folders of a spool share: the bodies' buffers, and what bodies and messages count against. Any thread.</summary>
 internal sealed class SpoolMemory(SpoolOptions options)
 {
-    // Free buffers that are kept for reuse.
-    private const long Retained = 32L * 1024 * 1024;
-
-    internal BufferPool Buffers { get; } = new(Retained);
+    /// <summary>Keeps so many free ones for reuse as a quarter of what bodies being received may take.</summary>
+    internal BufferPool Buffers { get; } = new(options.BufferBudget / 4);
 
     /// <summary>Bodies that are being received.</summary>
     internal MemoryBudget Receiving { get; } = new(options.BufferBudget);

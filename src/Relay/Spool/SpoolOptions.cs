@@ -20,6 +20,20 @@ public sealed record SpoolOptions
     /// <summary>The most messages that are in memory, 1 at least; each takes about 430 octets and its envelope. What comes beyond waits on disk alone.</summary>
     public int MessagesInMemory { get; init; } = 1_000_000;
 
+    /// <summary>What a message that waits takes of memory, its envelope included, to within a little.</summary>
+    private const long MessageOctets = 512;
+
+    /// <summary>
+    /// The same in a process that may have so many octets of memory, as a container's limit or the machine has it: a quarter of them for bodies being received, a quarter for the queue, an eighth for bodies that wait. From
+    /// 2 GiB on nothing changes.
+    /// </summary>
+    public SpoolOptions Within(long memory) => this with
+    {
+        BufferBudget = Math.Min(BufferBudget, memory / 4),
+        CacheBudget = Math.Min(CacheBudget, memory / 8),
+        MessagesInMemory = (int)Math.Min(MessagesInMemory, Math.Max(1, memory / 4 / MessageOctets)),
+    };
+
     public bool Equals(SpoolOptions? other) => other is not null && Paths.SequenceEqual(other.Paths)
         && (Durability, SegmentSize, BufferBudget, CacheBudget, MessagesInMemory) == (other.Durability, other.SegmentSize, other.BufferBudget, other.CacheBudget, other.MessagesInMemory);
 
