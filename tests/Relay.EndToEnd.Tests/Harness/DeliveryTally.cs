@@ -26,9 +26,14 @@ internal sealed class DeliveryTally(RelayProcess relay, Func<string, bool> isTro
 
     public long Count(string happened) => _events.GetValueOrDefault(happened);
 
-    /// <summary>Renames the log and has the relay begin another.</summary>
+    /// <summary>Renames the log, once there is one, and has the relay begin another. A relay that was started with SIGHUP ignored, as by nohup, never does.</summary>
     public async Task RotateAsync()
     {
+        if (!File.Exists(relay.Deliveries.Path))
+        {
+            return;
+        }
+
         string aside = $"{relay.Deliveries.Path}.{++_turn}";
         File.Move(relay.Deliveries.Path, aside);
         _aside.Enqueue(aside);
