@@ -78,8 +78,8 @@ def blaster(options):
     return ["dotnet", os.path.join(options.root, "loadtest/SmtpBlaster/bin/Release/net10.0/smtp-blaster.dll")]
 
 
-def run_blaster(options, group, load, messages, sessions, port, cores=None, rate=None):
-    """Messages through whatever listens on the port, into the sink. Exits when one is lost or altered."""
+def run_blaster(options, group, load, messages, sessions, port, cores=None, rate=None, warm_up=0):
+    """Messages through whatever listens on the port, into the sink. Latencies don't count in the first seconds of warming up. Exits when one is lost or altered."""
     def enter():
         if cores:
             os.sched_setaffinity(0, cores)
@@ -89,7 +89,7 @@ def run_blaster(options, group, load, messages, sessions, port, cores=None, rate
     done = subprocess.run(
         [*blaster(options), "run", "--target", f"{relays.HOST}:{port}", "--sink", f"{relays.HOST}:{relays.SINK_PORT}",
          "--sessions", str(sessions), "-n", str(messages), "--size", str(load.size), "--recipients", str(load.recipients), "--messages-per-connection", str(load.per_connection),
-         "--linger", "0s", "--settle", "60s", "--json", "-", *(["--rate", str(rate)] if rate else []), *encrypted],
+         "--linger", "0s", "--settle", "60s", "--json", "-", "--warm-up", f"{warm_up}s", *(["--rate", str(rate)] if rate else []), *encrypted],
         capture_output=True, preexec_fn=enter, timeout=LIMIT, check=False)
     if done.returncode != 0:
         raise SystemExit(f"compare: the load ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
