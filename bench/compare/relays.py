@@ -203,7 +203,7 @@ class Postfix(PostfixDefault):
 
 class Exim(Relay):
     """
-    Each message is delivered by a process that its session forks, and by another that this one forks: that is where the time goes. Queue runners (`queue_only` and `-q1s`) fork as much, and made 22/s where this made 37/s; a
+    Each message is delivered by a process that its session forks, and by another that this one forks. Queue runners (`queue_only` and `-q1s`) fork as much, and made 22/s where this made 37/s; a
     connection handed on to the next message (`connection_max_messages`) starts the program anew for each.
     """
 
@@ -297,7 +297,7 @@ class OpenSmtpd(Relay):
         kinds = ("host", "route", "source", "connector", "relay", "domain")
         limits = [f"max-conn-per-{kind} 50" for kind in kinds] + [f"conn-delay-{kind} 0" for kind in kinds]
         # Past `task-hiwat` waiting messages (50, as it comes) it puts a destination's envelopes aside, a thousand of them; each one more is asked for again after 3, 12, 27, 48 ... seconds.
-        # No connection is kept for later: mail that finds it closed, as the sink does between two loads, is asked for again after 400 seconds.
+        # No connection is kept for later: the sink ends between two loads, and a message whose connection closes waits 400 seconds.
         limits += ["reconn-delay-route 0", "session-keepalive 0", "session-mail-max 100000", "session-transaction-delay 0", "task-hiwat 100000", "task-lowat 1000", "task-release 0"]
         write(os.path.join(work, "smtpd.conf"), "".join(f"mta limit {limit}\n" for limit in limits) + textwrap.dedent(f"""\
             listen on {HOST} port {PORT} hostname relay.test
