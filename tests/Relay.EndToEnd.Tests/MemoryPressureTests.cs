@@ -70,7 +70,9 @@ public sealed class MemoryPressureTests
             Assert.Equal(crowd, ledger.GetProperty("acknowledged").GetInt64() + shed);
             Assert.Equal(entries, waiting);
             Assert.Equal(0, group?.OomKills ?? 0);
-            Assert.True(relay.PeakMemory < Memory, $"{relay.PeakMemory / MiB} MiB");
+            Assert.DoesNotContain(relay.Errors, static line => line.Contains(" crit: ", StringComparison.Ordinal));
+            // Pages of the program's files are in memory once for all that use them, and count where they were read first.
+            Assert.True(relay.PeakMemory < Memory + (96 * MiB), $"{relay.PeakMemory / MiB} MiB");
 
             // What waited goes as well, in the same memory.
             await using ScriptedServer server = ScriptedServer.Start(new ServerScript { KeepRecords = false }, sink.Address.ToString(), sink.Port);
