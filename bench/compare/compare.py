@@ -4,7 +4,6 @@ Started by bench/compare.sh, in a network namespace of its own, with a disk of i
 """
 
 import argparse
-import itertools
 import json
 import os
 import shutil
@@ -38,7 +37,11 @@ TOLD = {
 C_FLOOR = "smtp-source to smtp-sink"
 OWN_FLOOR = "smtp-blaster to itself"
 WARM_UP = 1000
-LIMIT = 300
+LIMIT = 180
+
+
+class Failure(Exception):
+    """A relay didn't start, lost or altered a message, or took longer than LIMIT seconds."""
 
 
 def measure_floor(options, name, workload):
@@ -78,21 +81,25 @@ def blaster(options):
     return ["dotnet", os.path.join(options.root, "loadtest/SmtpBlaster/bin/Release/net10.0/smtp-blaster.dll")]
 
 
-def run_blaster(options, group, load, messages, sessions, port, cores=None, rate=None):
-    """Messages through whatever listens on the port, into the sink. Exits when one is lost or altered."""
+def run_blaster(options, group, load, messages, sessions, port, cores=None, rate=None, warm_up=0):
+    """Messages through whatever listens on the port, into the sink. Latencies don't count in the first seconds of warming up."""
     def enter():
         if cores:
             os.sched_setaffinity(0, cores)
         group.enter()
 
     encrypted = ["--tls", "starttls", "--sink-tls", "starttls"] if load.encrypted else []
-    done = subprocess.run(
-        [*blaster(options), "run", "--target", f"{relays.HOST}:{port}", "--sink", f"{relays.HOST}:{relays.SINK_PORT}",
-         "--sessions", str(sessions), "-n", str(messages), "--size", str(load.size), "--recipients", str(load.recipients), "--messages-per-connection", str(load.per_connection),
-         "--linger", "0s", "--settle", "60s", "--json", "-", *(["--rate", str(rate)] if rate else []), *encrypted],
-        capture_output=True, preexec_fn=enter, timeout=LIMIT, check=False)
+    command = [
+        *blaster(options), "run", "--target", f"{relays.HOST}:{port}", "--sink", f"{relays.HOST}:{relays.SINK_PORT}",
+        "--sessions", str(sessions), "-n", str(messages), "--size", str(load.size), "--recipients", str(load.recipients), "--messages-per-connection", str(load.per_connection),
+        "--linger", "0s", "--settle", "60s", "--json", "-", "--warm-up", f"{warm_up}s", *(["--rate", str(rate)] if rate else []), *encrypted,
+    ]
+    try:
+        done = subprocess.run(command, capture_output=True, preexec_fn=enter, timeout=LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        raise Failure(f"the load didn't end within {LIMIT} s") from None
     if done.returncode != 0:
-        raise SystemExit(f"compare: the load ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
+        raise Failure(f"the load ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
     report = json.loads(done.stdout)
     arrival = report["latency"]["submission_to_arrival"]
     return {
@@ -149,7 +156,7 @@ def wait_for_port(port, process, log=None):
     if log and os.path.exists(log):
         with open(log, encoding="utf-8", errors="replace") as file:
             text = file.read()[-2000:]
-    raise SystemExit(f"compare: nothing listens on port {port}\n{text}")
+    raise Failure(f"nothing listens on port {port}\n{text}")
 
 
 def drain(group):
@@ -206,11 +213,17 @@ def main():
     for name, known in [(n, relays.ALL) for n in chosen] + [(n, WORKLOADS) for n in loads]:
         if name not in known:
             parser.error(f"{name} is none of {', '.join(known)}")
-    results = []
+    results, failures = [], []
     for _ in range(options.rounds):
         for workload in loads:
-            floors = (measure_floor(options, name, workload) for name in (C_FLOOR, OWN_FLOOR))
-            for result in itertools.chain(floors, (measure(options, name, workload) for name in chosen)):
+            for measured, name in [(measure_floor, name) for name in (C_FLOOR, OWN_FLOOR)] + [(measure, name) for name in chosen]:
+                try:
+                    result = measured(options, name, workload)
+                except Failure as failure:
+                    # What one of them can't do is told, and costs the others nothing.
+                    failures.append(f"{workload} {name}: {failure}")
+                    print(f"compare: {failures[-1]}", file=sys.stderr)
+                    continue
                 if result:
                     results.append(result)
                     print(f"{workload} {result['relay']}: {result['end_to_end']:.0f}/s end to end, {result['cpu']:.0f} us", file=sys.stderr)
@@ -219,6 +232,8 @@ def main():
                             out.write(json.dumps(result) + "\n")
     for workload in loads:
         print(table(results, workload) + "\n")
+    if failures:
+        raise SystemExit("compare: not all of it could be measured:\n" + "\n".join(failures))
 
 
 if __name__ == "__main__":

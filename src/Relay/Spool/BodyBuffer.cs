@@ -1,7 +1,7 @@
 namespace Relay.Spool;
 
 /// <summary>
-/// The part of a body that is in memory, in one piece, growing by powers of two. Counted against the budget of all transactions; over it the buffer still
+/// The part of a body that is in memory, in one piece, growing by half and more. Counted against the budget of all transactions; over it the buffer still
 /// grows, because the octets
 /// have to go somewhere, but the transaction is to write it out at its next chance. Belongs to a transaction.
 /// </summary>
@@ -44,7 +44,7 @@ internal sealed class BodyBuffer(SpoolDirectory spool)
 
     internal void Grow(int need, bool streaming)
     {
-        byte[] bigger = spool.Memory.Buffers.Rent(Math.Max(_used + need, streaming && !OverBudget ? Piece : 0));
+        byte[] bigger = spool.Memory.Buffers.Rent(Math.Max(_used + need, streaming && !OverBudget ? Piece : Math.Min(_used / 2 * 3, Piece)));
         OverBudget |= !spool.Memory.Receiving.Take(bigger.Length);
         Written.CopyTo(bigger);
         GiveBack();

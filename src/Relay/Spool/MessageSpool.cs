@@ -107,7 +107,7 @@ internal sealed class MessageSpool : IAsyncDisposable
     public SpoolTransaction Begin(long size = 0, bool mayUseReserve = false)
     {
         SpoolTransaction transaction = Choose(size, mayUseReserve).Rent();
-        transaction.Begin(_ids.Next(), mayUseReserve);
+        transaction.Begin(_ids.Next(), size, mayUseReserve);
         return transaction;
     }
 
@@ -115,7 +115,7 @@ internal sealed class MessageSpool : IAsyncDisposable
     public SpoolTransaction BeginBeside(SpoolTransaction other)
     {
         SpoolTransaction transaction = other.Directory.Rent();
-        transaction.Begin(_ids.Next(), mayUseReserve: false);
+        transaction.Begin(_ids.Next(), size: other.Length, mayUseReserve: false);
         return transaction;
     }
 

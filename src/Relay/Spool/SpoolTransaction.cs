@@ -21,12 +21,21 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
     // A caller that never flushes is held at this, by writing on its own thread.
     private const int MostUnflushed = BufferPool.Largest;
 
+    // A declared size is believed up to this: whoever only declares holds no more.
+    private const int MostExpected = 32 * 1024;
+
+    // What we put in front of a message ourselves.
+    private const int FieldsAllowance = 512;
+
     private readonly SpoolDirectory _spool;
     private readonly BodyBuffer _buffer;
     private readonly BodyFile _file;
     private ManualResetValueTaskSourceCore<CommitResult> _source;
     private State _state = State.Pooled;
     private bool _abandoned;
+
+    /// <summary>So much room the first buffer is to have.</summary>
+    private int _expected;
 
     /// <summary>So many octets at the end of the file come first.</summary>
     private int _front;
@@ -274,9 +283,13 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
         _spool.Return(this);
     }
 
-    internal void Begin(QueueId id, bool mayUseReserve)
+    /// <param name="id">Of the message.</param>
+    /// <param name="size">Octets that were declared (0: not known). A buffer of the right size at once spares copies, and smaller ones that nobody needs any more.</param>
+    /// <param name="mayUseReserve">Space that is kept for what must be accepted.</param>
+    internal void Begin(QueueId id, long size, bool mayUseReserve)
     {
         Id = id;
+        _expected = size is 0 ? 0 : (int)Math.Min(size, MostExpected) + FieldsAllowance;
         MayUseReserve = mayUseReserve;
         _failure = SpoolFailure.None;
         _front = 0;
@@ -470,7 +483,7 @@ internal sealed class SpoolTransaction : IBufferWriter<byte>, IDisposable, IValu
             }
         }
 
-        _buffer.Grow(need, _file.IsOpen);
+        _buffer.Grow(_buffer.Capacity > 0 ? need : Math.Max(need, _expected), _file.IsOpen);
     }
 
     private void Clear()

@@ -20,6 +20,7 @@ internal sealed class PostfixInstance : INextHop
     private readonly TempFolder _folder = new();
     private readonly string _postfix = Tool.Find("postfix", "postfix");
     private readonly string _configuration;
+    private readonly PostfixLog _log;
 
     private PostfixInstance(string address, int port, string more)
     {
@@ -27,7 +28,7 @@ internal sealed class PostfixInstance : INextHop
         Port = port;
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Postfix can only be started by root");
         _configuration = Directory.CreateDirectory(_folder.File("etc")).FullName;
-        Directory.CreateDirectory(_folder.File("queue"));
+        _log = new PostfixLog(_folder.File("queue"));
         Directory.CreateDirectory(_folder.File("data"));
         _folder.SharedFolder("mail");
         string pem = _folder.Write("etc/tls.pem", KeyAndCertificate.Value);
@@ -36,7 +37,8 @@ internal sealed class PostfixInstance : INextHop
             queue_directory = {_folder.File("queue")}
             data_directory = {_folder.File("data")}
             maillog_file_prefixes = {_folder.Path}
-            maillog_file = {LogFile}
+            maillog_file = {_folder.File("maillog")}
+            postlog_service_name = {PostfixLog.Service}
             myhostname = mx.post.test
             mydestination =
             mynetworks =
@@ -82,9 +84,7 @@ internal sealed class PostfixInstance : INextHop
 
     string INextHop.Domain => Domain;
 
-    private string LogFile => _folder.File("maillog");
-
-    public string Log => File.Exists(LogFile) ? File.ReadAllText(LogFile) : "";
+    public string Log => _log.Text;
 
     /// <summary>What was delivered, as an mbox.</summary>
     public string Mailbox => File.Exists(_folder.File("mail/inbox")) ? File.ReadAllText(_folder.File("mail/inbox"), System.Text.Encoding.Latin1) : "";
@@ -93,7 +93,7 @@ internal sealed class PostfixInstance : INextHop
     public static async Task<PostfixInstance> StartAsync(string address, int port, string more = "")
     {
         var instance = new PostfixInstance(address, port, more);
-        await using var owner = await ToolProcess.RunAsync("/bin/chown", ["postfix", instance._folder.File("data")]);
+        await using var owner = await ToolProcess.RunAsync("/bin/chown", ["postfix:postdrop", instance._folder.File("data"), instance._folder.File("queue/public")]);
         Assert.True(owner.ExitCode == 0, owner.Transcript);
         await using var start = await ToolProcess.RunAsync(instance._postfix, ["-c", instance._configuration, "start"]);
         Assert.True(start.ExitCode == 0, $"postfix start: {start.Transcript}\n{instance.Log}");
@@ -106,6 +106,7 @@ internal sealed class PostfixInstance : INextHop
         // At once: what it still has in hand is nobody's concern any more, and "stop" waits for seconds.
         await using (await ToolProcess.RunAsync(_postfix, ["-c", _configuration, "abort"]))
         {
+            _log.Dispose();
             _folder.Dispose();
         }
     }

@@ -242,9 +242,30 @@ public sealed class MessageSpoolTests
         Assert.Equal(body, spool.Read(result.Message!));
 
         SpooledMessage small = await spool.Store(TestSpool.Body(2, 5000));
-        Assert.Equal((0, 8192), (spool.Spool.ReceivingOctets, spool.Spool.CachedOctets));
+        Assert.Equal((0, 6144), (spool.Spool.ReceivingOctets, spool.Spool.CachedOctets));
         spool.Settle(small);
         Assert.Equal(0, spool.Spool.CachedOctets);
+    }
+
+    [Theory]
+    [InlineData(0, 4 * 1024)]
+    [InlineData(4096, 6 * 1024)]
+    [InlineData(10_000, 12 * 1024)]
+    [InlineData(100_000_000, 48 * 1024)]
+    public async Task A_declared_size_is_made_room_for_at_once_but_believed_in_bounds(long size, long room)
+    {
+        await using TestSpool spool = TestSpool.Open(_disk);
+        using SpoolTransaction transaction = spool.Spool.Begin(size);
+        transaction.GetSpan(100);
+        transaction.Advance(100);
+        Assert.Equal(room, spool.Spool.ReceivingOctets);
+        while (transaction.Length < Math.Min(size, 10_000))
+        {
+            transaction.GetSpan(1);
+            transaction.Advance(1);
+        }
+
+        Assert.Equal(room, spool.Spool.ReceivingOctets);
     }
 
     [Fact]
