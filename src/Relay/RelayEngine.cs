@@ -25,7 +25,7 @@ namespace Relay;
 
 /// <summary>
 /// The relay without its process: spool, queue, delivery and the handlers of its listeners. The daemon (or a test) owns it, feeds it connections and configuration,
-/// and stops it. <see cref="StartAsync"/>, then connections, then <see cref="StopAsync"/>, then dispose; the other members are safe on any thread.
+/// and stops it. <see cref="StartAsync"/> (or its two halves), then connections, then <see cref="StopAsync"/>, then dispose; the other members are safe on any thread.
 /// </summary>
 public sealed class RelayEngine : IAsyncDisposable
 {
@@ -187,8 +187,15 @@ public sealed class RelayEngine : IAsyncDisposable
         return _view?.Sites(byName, most, out total) ?? [];
     }
 
-    /// <summary>Opens the spool, finds the undelivered mail in it and starts to deliver. Throws IOException with one clear line when the spool can't be used.</summary>
-    public Task StartAsync(CancellationToken cancel)
+    /// <summary><see cref="OpenAsync"/> and <see cref="Run"/>.</summary>
+    public async Task StartAsync(CancellationToken cancel)
+    {
+        await OpenAsync(cancel).ConfigureAwait(false);
+        Run();
+    }
+
+    /// <summary>Opens the spool and makes all that connections need; nothing is delivered or counted yet. Throws IOException with one clear line when the spool can't be used.</summary>
+    public Task OpenAsync(CancellationToken cancel)
     {
         EngineOptions options = _options;
         if (options.Listeners.Any(static l => l.Tls != ListenerTls.None))
@@ -203,7 +210,20 @@ public sealed class RelayEngine : IAsyncDisposable
 
         MessageSigner signer = _signer = new MessageSigner(DkimKeys.Load(options.Dkim));
         // Opening and scanning read the disk: not on the caller's thread.
-        return Task.Run(() => Start(options, signer), cancel);
+        return Task.Run(() => Open(options, signer), cancel);
+    }
+
+    /// <summary>Finds the undelivered mail in the spool, and starts to deliver. Once, when it is open.</summary>
+    public void Run()
+    {
+        (MessageSpool spool, MessageQueue queue) = (_spool!, _queue!);
+        _scheduler = queue.RunAsync(_stopping.Token);
+        _reporting = _reporter!.RunAsync(_stopping.Token);
+        _guarding = _abuse!.RunAsync(_stopping.Token);
+        _counting = _usage.RunAsync(_stopping.Token);
+        _watching = _certificates?.RunAsync(_stopping.Token) ?? Task.CompletedTask;
+        _recovery = RecoverAsync(spool, queue);
+        _readBack = ReadBackAsync(spool, queue);
     }
 
     /// <summary>Passwords are being looked at: on threads that no clock but the machine's knows of.</summary>
@@ -307,7 +327,7 @@ public sealed class RelayEngine : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private void Start(EngineOptions options, MessageSigner signer)
+    private void Open(EngineOptions options, MessageSigner signer)
     {
         MessageSpool spool = _spool = MessageSpool.Open(options.Spool, _storage, _time, _log, batch => _metrics.SpoolCommitted(batch.Sync.TotalSeconds, batch.Messages));
         WarnOfSources(options);
@@ -328,14 +348,9 @@ public sealed class RelayEngine : IAsyncDisposable
         _metrics.ObserveSpool(
             () => (spool.Count(SpoolStatus.Healthy), spool.Count(SpoolStatus.Full), spool.Count(SpoolStatus.Failed)), options.Spool.Durability == Durability.Sync ? "sync" : "os");
         _metrics.ObserveRecovery(() => !_recovery.IsCompleted);
-        _scheduler = queue.RunAsync(_stopping.Token);
-        _reporting = reporter.RunAsync(_stopping.Token);
         AbuseGuard abuse = _abuse = new AbuseGuard(options.Abuse, options.StatePath, _listDns, _time, _metrics, _log);
-        _guarding = abuse.RunAsync(_stopping.Token);
         _usage.Load();
-        _counting = _usage.RunAsync(_stopping.Token);
         ApplyLogins(options);
-        _watching = _certificates?.RunAsync(_stopping.Token) ?? Task.CompletedTask;
         var services = new SessionServices
         {
             Spool = spool,
@@ -359,9 +374,6 @@ public sealed class RelayEngine : IAsyncDisposable
         {
             _handlers[listener] = new SmtpConnectionHandler(listener, services, new AcceptSettings(options, listener, reverse, domains, services));
         }
-
-        _recovery = RecoverAsync(spool, queue);
-        _readBack = ReadBackAsync(spool, queue);
     }
 
     /// <summary>The mail of before is found while new mail comes in already.</summary>

@@ -38,4 +38,21 @@ public sealed class AdminTests
 
         Assert.True(response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Unauthorized, response.StatusCode.ToString());
     }
+
+    [Theory]
+    [InlineData("DELETE", "queue", "GET")]
+    [InlineData("HEAD", "healthz", "GET")]
+    [InlineData("GET", "abuse/lift", "POST")]
+    [InlineData("PUT", "queue/0123456789ABC", "GET")]
+    public async Task A_method_that_a_path_does_not_have_is_refused_with_the_one_it_has(string method, string path, string allowed)
+    {
+        await using RelayProcess relay = await RelayProcess.StartAsync(new RelaySettings());
+        using var http = new HttpClient { BaseAddress = relay.Admin };
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(path, UriKind.Relative));
+
+        using HttpResponseMessage response = await http.SendAsync(request, TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, response.StatusCode);
+        Assert.Equal([allowed], response.Content.Headers.Allow);
+    }
 }

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Relay.Flow;
 using Relay.Flow.Abuse;
@@ -19,19 +18,43 @@ internal static class AdminEndpoints
     private const int UsualItems = 100;
     private const int MostItems = 100_000;
 
-    public static void Map(WebApplication app, RelayEngine engine, AdminToken token, string hostname)
+    /// <summary>What serves the listener; <paramref name="metrics"/> answers its scrapes.</summary>
+    public static RequestDelegate Create(RelayEngine engine, AdminToken token, string hostname, RequestDelegate metrics) => context =>
     {
-        app.MapGet("/healthz", context => AnswerAsync(context, engine.Unhealthy, engine.Degraded));
-        app.MapGet("/readyz", context => AnswerAsync(context, engine.IsReady ? null : engine.Unhealthy ?? "stopping"));
-        app.MapPrometheusScrapingEndpoint("/metrics");
-        app.MapGet("/openapi.json", static context => OpenApiAsync(context));
-        app.MapGet("/queue", context => MayAsync(context, token, hostname, () => QueueAsync(context, engine)));
-        app.MapGet("/queue/{id}", context => MayAsync(context, token, hostname, () => MessageEndpoints.ShowAsync(context, engine)));
-        app.MapPost("/queue/{order}", context => MayAsync(context, token, hostname, () => MessageEndpoints.OrderAsync(context, engine)));
-        app.MapGet("/why/{id}", context => MayAsync(context, token, hostname, () => MessageEndpoints.WhyAsync(context, engine) ?? WhyAsync(context, engine)));
-        app.MapGet("/abuse", context => MayAsync(context, token, hostname, () => BansAsync(context, engine)));
-        app.MapPost("/abuse/lift", context => MayAsync(context, token, hostname, () => LiftAsync(context, engine)));
-        app.MapGet("/trace/{id}", context => MayAsync(context, token, hostname, () => MessageEndpoints.TraceAsync(context, engine)));
+        string[] path = (context.Request.Path.Value ?? "").Trim('/').Split('/');
+        string method = context.Request.Method;
+        (string Method, Func<Task> Answer)? route = (path[0].ToLowerInvariant(), path[1..]) switch
+        {
+            ("healthz", []) => ("GET", () => AnswerAsync(context, engine.Unhealthy, engine.Degraded)),
+            ("readyz", []) => ("GET", () => AnswerAsync(context, engine.IsReady ? null : engine.Unhealthy ?? "stopping")),
+            ("metrics", []) => (method, () => metrics(context)),
+            ("openapi.json", []) => ("GET", () => OpenApiAsync(context)),
+            ("queue", []) => ("GET", May(() => QueueAsync(context, engine))),
+            ("queue", [{ Length: > 0 } order]) when HttpMethods.IsPost(method) => ("POST", May(() => MessageEndpoints.OrderAsync(context, engine, order))),
+            ("queue", [{ Length: > 0 } id]) => ("GET", May(() => MessageEndpoints.ShowAsync(context, engine, id))),
+            ("why", [{ Length: > 0 } id]) => ("GET", May(() => MessageEndpoints.WhyAsync(context, engine, id) ?? WhyAsync(context, engine, id))),
+            ("abuse", []) => ("GET", May(() => BansAsync(context, engine))),
+            ("abuse", ["lift"]) => ("POST", May(() => LiftAsync(context, engine))),
+            ("trace", [{ Length: > 0 } id]) => ("GET", May(() => MessageEndpoints.TraceAsync(context, engine, id))),
+            _ => null,
+        };
+        return route is not { } found ? Refuse(context, StatusCodes.Status404NotFound)
+            : found.Method != method ? RefuseMethod(context, found.Method)
+            : found.Answer();
+
+        Func<Task> May(Func<Task> answer) => () => MayAsync(context, token, hostname, answer);
+    };
+
+    private static Task Refuse(HttpContext context, int status)
+    {
+        context.Response.StatusCode = status;
+        return Task.CompletedTask;
+    }
+
+    private static Task RefuseMethod(HttpContext context, string allowed)
+    {
+        context.Response.Headers.Allow = allowed;
+        return Refuse(context, StatusCodes.Status405MethodNotAllowed);
     }
 
     private static Task MayAsync(HttpContext context, AdminToken token, string hostname, Func<Task> answer)
@@ -116,9 +139,9 @@ internal static class AdminEndpoints
     }
 
     /// <summary>/why/DOMAIN: what waits for it, and what holds it back.</summary>
-    private static Task WhyAsync(HttpContext context, RelayEngine engine)
+    private static Task WhyAsync(HttpContext context, RelayEngine engine, string name)
     {
-        string domain = ((string)context.Request.RouteValues["id"]!).ToLowerInvariant();
+        string domain = name.ToLowerInvariant();
         return engine.Why(domain, out SiteStatus? site) is not { } found
             ? FailAsync(context, StatusCodes.Status404NotFound, $"nothing waits for {domain}, and nothing was sent there lately")
             : JsonAsync(context, new AdminWhy(found, site), AdminJson.Default.AdminWhy);

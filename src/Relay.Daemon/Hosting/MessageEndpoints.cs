@@ -10,23 +10,23 @@ namespace Relay.Daemon.Hosting;
 internal static class MessageEndpoints
 {
     /// <summary>/queue/ID: envelope, header section, and where each recipient stands.</summary>
-    public static Task ShowAsync(HttpContext context, RelayEngine engine) =>
-        IdOf(context) is not { } id ? FailAsync(context, StatusCodes.Status400BadRequest, NoId(context))
+    public static Task ShowAsync(HttpContext context, RelayEngine engine, string given) =>
+        IdOf(given) is not { } id ? FailAsync(context, StatusCodes.Status400BadRequest, NoId(given))
         : engine.Find(id, header: true) is { } message ? JsonAsync(context, message, AdminJson.Default.MessageStatus)
         : FailAsync(context, StatusCodes.Status404NotFound, Unknown(id, engine));
 
     /// <summary>/why/ID: where each recipient stands. Null when it isn't an id that is asked for; no domain that mail goes to looks like one.</summary>
-    public static Task? WhyAsync(HttpContext context, RelayEngine engine) =>
-        IdOf(context) is not { } id ? null
+    public static Task? WhyAsync(HttpContext context, RelayEngine engine, string given) =>
+        IdOf(given) is not { } id ? null
         : engine.Find(id, header: false) is { } message ? JsonAsync(context, message, AdminJson.Default.MessageStatus)
         : FailAsync(context, StatusCodes.Status404NotFound, Unknown(id, engine));
 
     /// <summary>/trace/ID: what the delivery log says of a message.</summary>
-    public static async Task TraceAsync(HttpContext context, RelayEngine engine)
+    public static async Task TraceAsync(HttpContext context, RelayEngine engine, string given)
     {
-        if (IdOf(context) is not { } id)
+        if (IdOf(given) is not { } id)
         {
-            await FailAsync(context, StatusCodes.Status400BadRequest, NoId(context)).ConfigureAwait(false);
+            await FailAsync(context, StatusCodes.Status400BadRequest, NoId(given)).ConfigureAwait(false);
             return;
         }
 
@@ -53,9 +53,8 @@ internal static class MessageEndpoints
     }
 
     /// <summary>POST /queue/retry|hold|release|bounce|drop?selector=S&amp;who=NAME: has it done, and says of how many messages.</summary>
-    public static async Task OrderAsync(HttpContext context, RelayEngine engine)
+    public static async Task OrderAsync(HttpContext context, RelayEngine engine, string name)
     {
-        string name = (string)context.Request.RouteValues["order"]!;
         string text = context.Request.Query["selector"].FirstOrDefault() ?? "";
         if (!Enum.GetNames<QueueOrder>().Contains(name, StringComparer.OrdinalIgnoreCase) || !Enum.TryParse(name, ignoreCase: true, out QueueOrder order))
         {
@@ -83,9 +82,9 @@ internal static class MessageEndpoints
         await JsonAsync(context, answer, AdminJson.Default.OrderAnswer).ConfigureAwait(false);
     }
 
-    private static QueueId? IdOf(HttpContext context) => QueueId.TryParse((string)context.Request.RouteValues["id"]!, out QueueId id) ? id : null;
+    private static QueueId? IdOf(string given) => QueueId.TryParse(given, out QueueId id) ? id : null;
 
-    private static string NoId(HttpContext context) => $"\"{context.Request.RouteValues["id"]}\" is not a message's id: it has {QueueId.TextLength} letters and digits, as in the 250 to the client";
+    private static string NoId(string given) => $"\"{given}\" is not a message's id: it has {QueueId.TextLength} letters and digits, as in the 250 to the client";
 
     private static string Unknown(QueueId id, RelayEngine engine) =>
         $"no message {id} waits" + (engine.IsSearching ? ", as far as the mail of before the start has been found" : $"; what became of one that did: relay trace {id}");

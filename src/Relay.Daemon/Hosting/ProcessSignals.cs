@@ -1,14 +1,12 @@
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
-using Microsoft.Extensions.Hosting;
 
 namespace Relay.Daemon.Hosting;
 
 /// <summary>
-/// Signals as something to wait for: SIGHUP asks for a reload, SIGTERM and SIGINT for the end. Takes the place of the framework's lifetime, which would stop the
-/// listeners behind the engine's back.
+/// Signals as something to wait for: SIGHUP asks for a reload, SIGTERM and SIGINT for the end.
 /// </summary>
-internal sealed class ProcessSignals : IHostLifetime, IDisposable
+internal sealed class ProcessSignals : IDisposable
 {
     // Two hang-ups before the reload began are one.
     private readonly Channel<bool> _reload = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
@@ -26,10 +24,6 @@ internal sealed class ProcessSignals : IHostLifetime, IDisposable
 
     /// <summary>True when a reload is wanted, false when the end is. As long as neither comes, there is nothing to do but wait.</summary>
     public async Task<bool> WaitForReloadAsync() => await _reload.Reader.WaitToReadAsync().ConfigureAwait(false) && _reload.Reader.TryRead(out _);
-
-    public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public void Dispose()
     {

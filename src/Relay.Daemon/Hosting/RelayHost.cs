@@ -1,18 +1,12 @@
-using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
-using OpenTelemetry.Metrics;
+using Microsoft.Extensions.Options;
 using Relay.Daemon.Configuration;
 using Relay.Flow.Accept;
 using Relay.Spool;
-using Relay.Telemetry;
 
 namespace Relay.Daemon.Hosting;
 
@@ -29,8 +23,12 @@ internal sealed class RelayHost : IAsyncDisposable
     private static readonly TimeSpan CloseTimeout = Grace + TimeSpan.FromSeconds(3);
 
     private readonly string? _file;
-    private readonly WebApplication _app;
+    private readonly KestrelServer _server;
+    private readonly MetricsExport _metrics;
+    private readonly AdminApplication _admin;
+    private readonly SystemdNotifier _systemd = new();
     private readonly RelayEngine _engine;
+    private readonly Task _opening;
     private readonly ListenerFactory _listeners;
     private readonly ProcessSignals _signals = new();
     private readonly HostLogging _logging;
@@ -46,34 +44,24 @@ internal sealed class RelayHost : IAsyncDisposable
     {
         _file = file;
         _options = options;
-        // Empty: whatever lies about as appsettings.json or ASPNETCORE_URLS is not our configuration.
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        _logging = new HostLogging(builder.Logging, options.Log.Level);
-        builder.Services.AddRoutingCore();
-        builder.Services.AddSingleton<IHostLifetime>(_signals);
-        builder.Services.AddSingleton<ISystemdNotifier, SystemdNotifier>();
-        builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = CloseTimeout);
-        builder.Services.AddOpenTelemetry().WithMetrics(static metrics => metrics.AddMeter(RelayMetrics.MeterName, "System.Runtime").AddView(Bound).AddPrometheusExporter(static exporter =>
-        {
-            // One meter of one process: labels that say so on every line say nothing.
-            exporter.ScopeInfoEnabled = false;
-            exporter.TargetInfoEnabled = false;
-        }));
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(Listen);
-        // After Kestrel's own factory: the last one registered is asked first.
-        builder.Services.AddSingleton(TimeProvider.System).AddSingleton<ListenerFactory>().AddSingleton<IConnectionListenerFactory>(static s => s.GetRequiredService<ListenerFactory>());
-        _app = builder.Build();
-        _listeners = _app.Services.GetRequiredService<ListenerFactory>();
-        ILoggerFactory logs = _app.Services.GetRequiredService<ILoggerFactory>();
-        _log = logs.CreateLogger("relay");
-        _engine = new RelayEngine(Fit(options.Engine), TimeProvider.System, logs);
+        _logging = new HostLogging(options.Log.Level);
+        _log = _logging.Factory.CreateLogger("relay");
+        SayLimits();
+        _engine = new RelayEngine(Fit(options.Engine), TimeProvider.System, _logging.Factory);
+        // Meanwhile all else is made.
+        _opening = Task.Run(() => _engine.OpenAsync(CancellationToken.None));
+        var kestrel = new KestrelServerOptions();
+        Listen(kestrel);
+        _listeners = new ListenerFactory(TimeProvider.System, _logging.Factory);
+        _server = new KestrelServer(Options.Create(kestrel), _listeners, _logging.Factory);
+        _metrics = new MetricsExport();
         var token = AdminToken.LoadOrCreate(options.Admin.TokenPath);
         if (token.Fault is { } fault)
         {
             HostLog.NoToken(_log, fault);
         }
 
-        AdminEndpoints.Map(_app, _engine, token, options.Engine.Hostname);
+        _admin = new AdminApplication(AdminEndpoints.Create(_engine, token, options.Engine.Hostname, _metrics.Answer));
     }
 
     /// <summary>Runs until SIGTERM or SIGINT.</summary>
@@ -89,36 +77,28 @@ internal sealed class RelayHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _engine.DisposeAsync().ConfigureAwait(false);
-        // Last, because the log goes with it.
-        await _app.DisposeAsync().ConfigureAwait(false);
+        _server.Dispose();
+        _metrics.Dispose();
         _signals.Dispose();
+        _logging.Dispose();
     }
-
-    /// <summary>
-    /// Room for each combination of an instrument's labels is taken beforehand, by default for two thousand: six megabytes and a tenth of the work of a start. Only what is labelled by names from the configuration
-    /// may need so many.
-    /// </summary>
-    private static MetricStreamConfiguration? Bound(Instrument instrument) =>
-        instrument.Name is "relay.tls.certificate.expiry" || instrument.Name.StartsWith("relay.milter.", StringComparison.Ordinal) || instrument.Name.StartsWith("relay.dnsbl.", StringComparison.Ordinal)
-            ? null
-            : new MetricStreamConfiguration { CardinalityLimit = 250 };
 
     private async Task RunAsync()
     {
-        SayLimits();
-        await _engine.StartAsync(CancellationToken.None).ConfigureAwait(false);
-        await _app.StartAsync().ConfigureAwait(false);
+        await _opening.ConfigureAwait(false);
+        await _server.StartAsync(_admin, CancellationToken.None).ConfigureAwait(false);
+        // Who counts is there by now: no delivery is missing in the metrics.
+        _engine.Run();
         _logging.Started();
-        ISystemdNotifier systemd = _app.Services.GetRequiredService<ISystemdNotifier>();
         await Console.Out.WriteLineAsync(ReadyLine()).ConfigureAwait(false);
-        systemd.Notify(ServiceState.Ready);
+        _systemd.Notify(ServiceState.Ready);
         while (await _signals.WaitForReloadAsync().ConfigureAwait(false))
         {
             Reload();
         }
 
         HostLog.Stopping(_log);
-        systemd.Notify(ServiceState.Stopping);
+        _systemd.Notify(ServiceState.Stopping);
         await StopAsync().ConfigureAwait(false);
     }
 
@@ -126,7 +106,7 @@ internal sealed class RelayHost : IAsyncDisposable
     private async Task StopAsync()
     {
         using var limit = new CancellationTokenSource(CloseTimeout, TimeProvider.System);
-        Task closing = _app.StopAsync(limit.Token);
+        Task closing = _server.StopAsync(limit.Token);
         try
         {
             await _listeners.Unbound.WaitAsync(limit.Token).ConfigureAwait(false);
@@ -135,19 +115,11 @@ internal sealed class RelayHost : IAsyncDisposable
         finally
         {
             // Also when the spool has failed: the engine is disposed of only when no session uses it any more.
-            await CloseAsync(closing).ConfigureAwait(false);
-        }
-    }
-
-    private async Task CloseAsync(Task closing)
-    {
-        try
-        {
             await closing.ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            HostLog.Cut(_log);
+            if (limit.IsCancellationRequested)
+            {
+                HostLog.Cut(_log);
+            }
         }
     }
 

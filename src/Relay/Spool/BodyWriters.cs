@@ -1,40 +1,37 @@
 namespace Relay.Spool;
 
 /// <summary>
-/// The threads that write, sync and close bodies' own files, so that no pool thread waits for the disk. A transaction has one piece of work here at a time.
+/// The threads that write, sync and close bodies' own files, so that no pool thread waits for the disk; all but the first are made when there is work and none is free. A transaction has one piece of work here at a time.
 /// </summary>
 internal sealed class BodyWriters
 {
     // Many: each sync waits for the disk alone, and the file system gathers those that wait together into one commit of its journal.
-    private const int Threads = 48;
+    private const int MostThreads = 48;
 
     private readonly object _gate = new();
     private readonly Queue<SpoolTransaction> _waiting = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _running = Threads;
+    private int _running;
+    private int _idle;
     private bool _stop;
 
+    /// <summary>The first thread; the others come with the work.</summary>
     internal void Start()
     {
-        for (int i = 0; i < Threads; i++)
-        {
-            new Thread(Run) { IsBackground = true, Name = "spool bodies" }.Start();
-        }
+        _running = 1;
+        StartThread();
     }
 
     internal void Enqueue(SpoolTransaction transaction)
     {
-        lock (_gate)
+        if (!TryEnqueue(transaction, out bool more))
         {
-            if (!_stop)
-            {
-                _waiting.Enqueue(transaction);
-                Monitor.Pulse(_gate);
-                return;
-            }
+            transaction.Finish(SpoolFailure.Failed);
         }
-
-        transaction.Finish(SpoolFailure.Failed);
+        else if (more)
+        {
+            StartAnother();
+        }
     }
 
     internal Task StopAsync()
@@ -47,6 +44,41 @@ internal sealed class BodyWriters
 
         return _ended.Task;
     }
+
+    private bool TryEnqueue(SpoolTransaction transaction, out bool more)
+    {
+        lock (_gate)
+        {
+            more = !_stop && _waiting.Count >= _idle && _running < MostThreads;
+            if (_stop)
+            {
+                return false;
+            }
+
+            _running += more ? 1 : 0;
+            _waiting.Enqueue(transaction);
+            Monitor.Pulse(_gate);
+            return true;
+        }
+    }
+
+    private void StartAnother()
+    {
+        try
+        {
+            StartThread();
+        }
+        catch (OutOfMemoryException)
+        {
+            // The system gives no more threads now: those that are there do the work.
+            lock (_gate)
+            {
+                _running--;
+            }
+        }
+    }
+
+    private void StartThread() => new Thread(Run) { IsBackground = true, Name = "spool bodies" }.Start();
 
     private void Run()
     {
@@ -67,7 +99,9 @@ internal sealed class BodyWriters
                         return;
                     }
 
+                    _idle++;
                     Monitor.Wait(_gate);
+                    _idle--;
                 }
             }
 

@@ -39,6 +39,7 @@ internal sealed class SegmentStore
     private Segment? _copies;
     private string? _noSpace;
     private long _retryAt;
+    private bool _ahead;
     private bool _recovered;
     private bool _tidying = true;
     private bool _stop;
@@ -101,10 +102,22 @@ internal sealed class SegmentStore
                     return null;
                 }
 
+                _ahead = true;
+                Monitor.PulseAll(_gate);
                 Monitor.Wait(_gate);
             }
 
             return null;
+        }
+    }
+
+    /// <summary>From now on segments are made ahead of need. Before, only when one is waited for: a start has the processors and the disk for itself.</summary>
+    internal void MakeAhead()
+    {
+        lock (_gate)
+        {
+            _ahead = true;
+            Monitor.PulseAll(_gate);
         }
     }
 
@@ -310,7 +323,7 @@ internal sealed class SegmentStore
                         break;
                     }
 
-                    bool wanted = healthy && (_ready.Count < Target || _empty.Count > 0);
+                    bool wanted = healthy && _ahead && (_ready.Count < Target || _empty.Count > 0);
                     if (wanted && (_noSpace is null || now >= _retryAt))
                     {
                         break;

@@ -122,6 +122,7 @@ internal sealed class SpoolDirectory : IAsyncDisposable
     internal Task RecoverAsync(Action<RecoveredMessage> found, CancellationToken stop)
     {
         SpoolRecovery start = Interlocked.Exchange(ref _found, null) ?? throw new InvalidOperationException("The spool is recovered once.");
+        Segments.MakeAhead();
         var recovery = new MailRecovery(this, start.Segments, start.Bodies, start.IsDamaged);
         _recovery = OnThread(either => recovery.Run(found, either), stop);
         return _recovery;

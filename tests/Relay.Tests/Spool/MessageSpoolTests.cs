@@ -30,6 +30,30 @@ public sealed class MessageSpoolTests
     }
 
     [Fact]
+    public async Task Segments_are_made_ahead_once_the_mail_of_before_is_looked_for_and_not_while_the_spool_is_opened()
+    {
+        await using TestSpool spool = TestSpool.OpenOnly(_disk);
+        Assert.Equal(1, Segments());
+
+        await spool.Spool.RecoverAsync(static _ => { }, CancellationToken.None);
+
+        await TestSpool.Until(() => Segments() > 1);
+    }
+
+    [Fact]
+    public async Task Who_waits_for_a_segment_gets_one_before_the_mail_of_before_is_looked_for()
+    {
+        await using TestSpool spool = TestSpool.OpenOnly(_disk);
+
+        for (int i = 0; i < 20; i++)
+        {
+            await spool.Store(TestSpool.Body(i, 8000));
+        }
+
+        Assert.True(Segments() > 2);
+    }
+
+    [Fact]
     public async Task What_was_not_committed_is_gone()
     {
         await using (TestSpool spool = TestSpool.Open(_disk))
@@ -376,4 +400,6 @@ public sealed class MessageSpoolTests
         await using TestSpool spool = TestSpool.Open(_disk);
         await Assert.ThrowsAnyAsync<ArgumentException>(() => spool.TryStore([1], envelope));
     }
+
+    private int Segments() => _disk.Names(TestSpool.Folder).Count(n => n.EndsWith(".seg", StringComparison.Ordinal));
 }

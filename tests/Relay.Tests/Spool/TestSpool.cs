@@ -23,6 +23,10 @@ internal sealed class TestSpool : IAsyncDisposable
 
     public IReadOnlyList<RecoveredMessage> Recovered { get; }
 
+    /// <summary>Opened, the mail of before not looked for yet.</summary>
+    public static TestSpool OpenOnly(IStorage disk) =>
+        new(MessageSpool.Open(new SpoolOptions { Paths = [Folder], SegmentSize = SmallSegment }, disk, TimeProvider.System, NullLogger.Instance), []);
+
     public static TestSpool Open(
         IStorage disk, string folder = Folder, int segment = SmallSegment, Func<SpoolOptions, SpoolOptions>? with = null, Action<SpoolBatch>? observer = null)
     {
