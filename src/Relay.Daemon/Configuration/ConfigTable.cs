@@ -69,7 +69,7 @@ internal static class ConfigTable
             ConfigKey.Of("segment_size", SegmentSize, d => (long)d.Spool.SegmentSize, (d, v) => d.Spool = d.Spool with { SegmentSize = (int)(v & -4096) },
                 "A file of the log, made in full ahead of need; the log takes four at least. Smaller for a small disk. Rounded down to pages of 4096."),
             ConfigKey.Of("messages_in_memory", MessagesInMemory, d => d.Spool.MessagesInMemory, (d, v) => d.Spool = d.Spool with { MessagesInMemory = v },
-                "The most of the queue that is in memory, about half a KiB each. What comes beyond waits on disk alone, in order, and is acknowledged up to 5 s later. A quarter of the memory that there is, a container's limit counting, is the most that takes effect."),
+                "The most of the queue that is in memory, about half a KiB each. What comes beyond waits on disk alone, in order, and is acknowledged up to 5 s later. A third of the memory that there is, a container's limit counting, is the most that takes effect."),
         ]),
         new("listener", "An address on which clients are served; may stand there many times. Without any: 127.0.0.1:2525, relay, starttls. A change needs a restart.",
         [

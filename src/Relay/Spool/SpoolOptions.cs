@@ -24,14 +24,14 @@ public sealed record SpoolOptions
     private const long MessageOctets = 512;
 
     /// <summary>
-    /// The same in a process that may have so many octets of memory, as a container's limit or the machine has it: a quarter of them for bodies being received, a quarter for the queue, an eighth for bodies that wait. From
-    /// 2 GiB on nothing changes.
+    /// The same in a process that may have so many octets of memory, as a container's limit or the machine has it: a quarter of them for bodies being received, a third for the queue, an eighth for bodies that wait. From
+    /// 1.5 GiB on nothing changes.
     /// </summary>
     public SpoolOptions Within(long memory) => this with
     {
         BufferBudget = Math.Min(BufferBudget, memory / 4),
         CacheBudget = Math.Min(CacheBudget, memory / 8),
-        MessagesInMemory = (int)Math.Min(MessagesInMemory, Math.Max(1, memory / 4 / MessageOctets)),
+        MessagesInMemory = (int)Math.Min(MessagesInMemory, Math.Max(1, memory / 3 / MessageOctets)),
     };
 
     public bool Equals(SpoolOptions? other) => other is not null && Paths.SequenceEqual(other.Paths)

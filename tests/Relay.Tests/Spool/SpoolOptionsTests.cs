@@ -10,8 +10,8 @@ public sealed class SpoolOptionsTests
     public void NET8_what_is_kept_in_memory_follows_the_memory_that_there_is()
     {
         var options = new SpoolOptions { Paths = ["/spool"] };
-        Assert.Equal(options, options.Within(2048 * MiB));
-        Assert.Equal(options with { BufferBudget = 48 * MiB, CacheBudget = 24 * MiB, MessagesInMemory = 98_304 }, options.Within(192 * MiB));
+        Assert.Equal(options, options.Within(1536 * MiB));
+        Assert.Equal(options with { BufferBudget = 48 * MiB, CacheBudget = 24 * MiB, MessagesInMemory = 131_072 }, options.Within(192 * MiB));
         // Less than that is taken as it is.
         Assert.Equal(1000, (options with { MessagesInMemory = 1000 }).Within(192 * MiB).MessagesInMemory);
         Assert.Equal(options with { BufferBudget = 0, CacheBudget = 0, MessagesInMemory = 1 }, options.Within(0));
