@@ -26,6 +26,7 @@ internal sealed class ScriptedMilter(string name)
 
     private static int s_port = 8891;
     private int _dials;
+    private int _stuck;
 
     public IPEndPoint Address { get; } = new(IPAddress.Parse("127.0.0.9"), Interlocked.Increment(ref s_port));
 
@@ -50,8 +51,8 @@ internal sealed class ScriptedMilter(string name)
 
     public bool Swallows { get; set; }
 
-    /// <summary>It is what is waited for: silent on a connection that is still open, or with one that doesn't come about.</summary>
-    public bool IsStuck { get; private set; }
+    /// <summary>It is what is waited for: silent on a connection that is still open, or with one that doesn't come about. The end of one connection may be heard of when the next one waits already.</summary>
+    public bool IsStuck => Volatile.Read(ref _stuck) > 0;
 
     public ConcurrentQueue<string> Heard { get; } = new();
 
@@ -65,14 +66,14 @@ internal sealed class ScriptedMilter(string name)
         Interlocked.Increment(ref _dials);
         if (Swallows)
         {
-            IsStuck = true;
+            Interlocked.Increment(ref _stuck);
             try
             {
                 await new TaskCompletionSource().Task.WaitAsync(cancel);
             }
             finally
             {
-                IsStuck = false;
+                Interlocked.Decrement(ref _stuck);
             }
         }
 
@@ -144,16 +145,23 @@ internal sealed class ScriptedMilter(string name)
         {
             if (answer == Silence)
             {
-                IsStuck = true;
-                // Until the other end gives up.
-                ReadResult read;
-                do
+                Interlocked.Increment(ref _stuck);
+                try
                 {
-                    read = await pipe.Input.ReadAsync();
-                    pipe.Input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                    // Until the other end gives up.
+                    ReadResult read;
+                    do
+                    {
+                        read = await pipe.Input.ReadAsync();
+                        pipe.Input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                    }
+                    while (!read.IsCompleted);
                 }
-                while (!read.IsCompleted);
-                IsStuck = false;
+                finally
+                {
+                    Interlocked.Decrement(ref _stuck);
+                }
+
                 return false;
             }
 
@@ -164,7 +172,7 @@ internal sealed class ScriptedMilter(string name)
 
             if (answer == EndlessProgress)
             {
-                IsStuck = true;
+                Interlocked.Increment(ref _stuck);
                 while (!(await pipe.Output.WriteAsync((byte[])[0, 0, 0, 1, (byte)'p'])).IsCompleted)
                 {
                     await Task.Delay(TimeSpan.FromMinutes(1), Time!);
