@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # This relay beside Postfix (tuned, and as it comes), Exim, OpenSMTPD and Haraka: the same source, the same sink, the same disk, in turns; prints tables of medians. Root, cgroup v2; installs and unpacks what it
 # needs below artifacts/; spools lie on an ext4 with a journal on a loop device whose image is written in full beforehand.
-# Three rounds of half an hour each.
+# Three rounds of a quarter of an hour each.
 #   bench/compare.sh --rounds 1 --relays relay,postfix --workloads 4k
 #   bench/compare.sh alone          this relay alone: start, memory, cores, sessions, depth, latency; a quarter of an hour
 set -euo pipefail

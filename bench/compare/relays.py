@@ -95,6 +95,8 @@ class ThisRelay(Relay):
             [spool]
             path = "{work}/spool"
             durability = "{self.durability}"
+            # For a million that wait and what comes beside them: more than this is on disk alone, and waits for room.
+            messages_in_memory = 2000000
             [[listener]]
             address = "{HOST}:{PORT}"
             tls = "{tls}"
