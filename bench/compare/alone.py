@@ -68,19 +68,19 @@ class Running:
         report = run_blaster(self.options, self.load, self.load_kind, messages, sessions, relays.PORT, cores=self.cores, **more)
         return {**report, "cpu": (sum(self.group.cpu()) - cpu) / messages}
 
+    def scrape(self):
+        with urllib.request.urlopen(f"http://{self.admin}/metrics", timeout=10) as answer:
+            return answer.read().decode().splitlines()
+
     def metrics(self, *wanted):
         """The sums of metrics, each over those lines that have its label."""
-        with urllib.request.urlopen(f"http://{self.admin}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
+        lines = self.scrape()
         return [sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}[{{ ]", line) and label in line) for name, label in wanted]
-
 
     def buckets(self, name):
         """Of a histogram: how many there were up to each bound."""
-        with urllib.request.urlopen(f"http://{self.admin}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
         found = {}
-        for line in lines:
+        for line in self.scrape():
             if bound := re.match(rf'{name}_bucket{{.*le="([^"]+)"', line):
                 found[float(bound.group(1))] = found.get(float(bound.group(1)), 0) + float(line.rpartition(" ")[2])
         return found

@@ -49,12 +49,13 @@ internal sealed class BodyWriters
     {
         lock (_gate)
         {
-            more = !_stop && _waiting.Count >= _idle && _running < MostThreads;
             if (_stop)
             {
+                more = false;
                 return false;
             }
 
+            more = _waiting.Count >= _idle && _running < MostThreads;
             _running += more ? 1 : 0;
             _waiting.Enqueue(transaction);
             Monitor.Pulse(_gate);
@@ -73,8 +74,17 @@ internal sealed class BodyWriters
             // The system gives no more threads now: those that are there do the work.
             lock (_gate)
             {
-                _running--;
+                Leave();
             }
+        }
+    }
+
+    /// <summary>One thread less, under the gate. The last one may be one that never came, when all others have ended.</summary>
+    private void Leave()
+    {
+        if (--_running == 0)
+        {
+            _ended.SetResult();
         }
     }
 
@@ -91,11 +101,7 @@ internal sealed class BodyWriters
                 {
                     if (_stop)
                     {
-                        if (--_running == 0)
-                        {
-                            _ended.SetResult();
-                        }
-
+                        Leave();
                         return;
                     }
 

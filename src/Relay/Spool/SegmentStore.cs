@@ -102,8 +102,7 @@ internal sealed class SegmentStore
                     return null;
                 }
 
-                _ahead = true;
-                Monitor.PulseAll(_gate);
+                MakeAhead();
                 Monitor.Wait(_gate);
             }
 
@@ -116,8 +115,11 @@ internal sealed class SegmentStore
     {
         lock (_gate)
         {
-            _ahead = true;
-            Monitor.PulseAll(_gate);
+            if (!_ahead)
+            {
+                _ahead = true;
+                Monitor.PulseAll(_gate);
+            }
         }
     }
 
